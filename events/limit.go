@@ -1,0 +1,281 @@
+package events
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// The limits of an event (L11). Lengths are in bytes.
+const (
+	MaxEventBytes     = 1 << 20
+	MaxID             = 64
+	MaxApp            = 64
+	MaxPush           = 128
+	MaxChannel        = 32
+	MaxDevice         = 512
+	MaxUser           = 128
+	MaxDevices        = 1000
+	MaxCommandDevices = 500
+	MaxNames          = 20
+	MaxLabels         = 16
+	MaxLabel          = 128
+	MaxTitle          = 512
+	MaxBody           = 4096
+	MaxReason         = 256
+	MaxSlot           = 64
+	MaxKey            = 255
+	MaxAnswer         = 16 << 10
+)
+
+// FieldError says which field of an event or request is wrong, and the limit it broke.
+type FieldError struct {
+	Field  string
+	Reason string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }
+
+func bad(field, format string, args ...any) error {
+	return &FieldError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// CheckText reports text that is longer than limit bytes, is not UTF-8 or has
+// control characters. An empty text passes.
+func CheckText(field, s string, limit int) error {
+	if len(s) > limit {
+		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
+	}
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < 0x20 && c != '\n' && c != '\t' || c == 0x7f {
+			return bad(field, "has the control character %#02x at byte %d", c, i)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return bad(field, "is not valid UTF-8")
+	}
+	return nil
+}
+
+// CheckID reports an id that is empty, too long, not UTF-8 or has control
+// characters or line breaks.
+func CheckID(field, s string, limit int) error {
+	if s == "" {
+		return bad(field, "is missing")
+	}
+	if len(s) > limit {
+		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
+	}
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < 0x20 || c == 0x7f {
+			return bad(field, "has the control character %#02x at byte %d", c, i)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return bad(field, "is not valid UTF-8")
+	}
+	return nil
+}
+
+// CheckApp reports an app name outside [A-Za-z0-9_-]{1,64}: it is a token of
+// every subject and key.
+func CheckApp(field, s string) error { return checkToken(field, s, MaxApp) }
+
+// CheckChannel reports a channel name outside [A-Za-z0-9_-]{1,32}.
+func CheckChannel(field, s string) error { return checkToken(field, s, MaxChannel) }
+
+func checkToken(field, s string, limit int) error {
+	if s == "" {
+		return bad(field, "is missing")
+	}
+	if len(s) > limit {
+		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return bad(field, "%q may hold letters, digits, '-' and '_' only", s)
+		}
+	}
+	return nil
+}
+
+// Check validates an event by the rules both sides of the log share: publishers
+// call it before appending, projections after reading. It returns a *FieldError.
+func Check(e *Event) error {
+	if !e.Kind.Valid() {
+		return bad("kind", "%q is not a kind of this ledger; see events/FORMAT.md", e.Kind)
+	}
+	if e.Data == nil || e.Data.shape() != e.Kind.Shape() {
+		return bad("data", "does not fit kind %s", e.Kind)
+	}
+	if err := CheckText("id", e.ID, MaxID); err != nil {
+		return err
+	}
+	if err := CheckApp("app", e.App); err != nil {
+		return err
+	}
+	if err := CheckID("push", e.Push, MaxPush); err != nil {
+		return err
+	}
+	if err := checkTime("time", e.Time); err != nil {
+		return err
+	}
+	switch d := e.Data.(type) {
+	case *Created:
+		return checkCreated(d)
+	case *Fact:
+		return checkFact(e.Kind, d)
+	case *Requested:
+		return checkRequested(d)
+	case *Command:
+		if err := CheckID("data.recall", d.Recall, MaxID); err != nil {
+			return err
+		}
+		return checkDevices(d.Channel, d.Devices, MaxCommandDevices)
+	case *Outcome:
+		if err := CheckID("data.recall", d.Recall, MaxID); err != nil {
+			return err
+		}
+		return checkDevices(d.Channel, d.Devices, MaxDevices)
+	case *Closed:
+		return CheckID("data.recall", d.Recall, MaxID)
+	case *Key:
+		if len(d.Answer) > MaxAnswer {
+			return bad("data.answer", "is %d bytes long, the limit is %d", len(d.Answer), MaxAnswer)
+		}
+		return CheckID("data.key", d.Key, MaxKey)
+	}
+	return nil
+}
+
+// checkTime keeps times within what every part can represent.
+func checkTime(field string, t time.Time) error {
+	if t.IsZero() {
+		return bad(field, "is missing; write RFC 3339, for example 2026-11-20T09:41:00Z")
+	}
+	if y := t.UTC().Year(); y < 2000 || y > 2199 {
+		return bad(field, "is in the year %d, expected 2000 to 2199", y)
+	}
+	return nil
+}
+
+func checkDevices(channel string, devices []string, limit int) error {
+	if err := CheckChannel("data.channel", channel); err != nil {
+		return err
+	}
+	if len(devices) == 0 {
+		return bad("data.devices", "is empty; name 1 to %d devices", limit)
+	}
+	if len(devices) > limit {
+		return bad("data.devices", "names %d devices, the limit is %d; split the event", len(devices), limit)
+	}
+	for i, d := range devices {
+		if err := CheckID("data.devices", d, MaxDevice); err != nil {
+			return bad(fmt.Sprintf("data.devices[%d]", i), "%s", err.(*FieldError).Reason)
+		}
+	}
+	return nil
+}
+
+func checkFact(k Kind, f *Fact) error {
+	if err := checkDevices(f.Channel, f.Devices, MaxDevices); err != nil {
+		return err
+	}
+	if len(f.Users) > 0 {
+		if k != PushSent {
+			return bad("data.users", "belongs to push.sent only")
+		}
+		if len(f.Users) != len(f.Devices) {
+			return bad("data.users", "has %d entries for %d devices; write \"\" where a device has no user", len(f.Users), len(f.Devices))
+		}
+		for i, u := range f.Users {
+			if u == "" {
+				continue
+			}
+			if err := CheckID("data.users", u, MaxUser); err != nil {
+				return bad(fmt.Sprintf("data.users[%d]", i), "%s", err.(*FieldError).Reason)
+			}
+		}
+	}
+	return CheckText("data.reason", f.Reason, MaxReason)
+}
+
+func checkCreated(c *Created) error {
+	switch c.Audience.Kind {
+	case AudienceDevice, AudienceUser, AudienceList, AudienceTag, AudienceAll:
+	default:
+		return bad("data.audience.kind", "%q is none of device, user, list, tag, all", c.Audience.Kind)
+	}
+	if n := len(c.Audience.Names); n > MaxNames {
+		return bad("data.audience.names", "has %d entries, the limit is %d", n, MaxNames)
+	}
+	for i, n := range c.Audience.Names {
+		if err := CheckID(fmt.Sprintf("data.audience.names[%d]", i), n, MaxDevice); err != nil {
+			return err
+		}
+	}
+	if len(c.Labels) > MaxLabels {
+		return bad("data.labels", "has %d entries, the limit is %d", len(c.Labels), MaxLabels)
+	}
+	for k, v := range c.Labels {
+		if err := CheckID("data.labels", k, MaxLabel); err != nil {
+			return err
+		}
+		if err := CheckText("data.labels."+k, v, MaxLabel); err != nil {
+			return err
+		}
+	}
+	for _, t := range []struct {
+		field string
+		at    *time.Time
+	}{{"data.schedule_at", c.ScheduleAt}, {"data.expire_at", c.ExpireAt}} {
+		if t.at == nil {
+			continue
+		}
+		if err := checkTime(t.field, *t.at); err != nil {
+			return err
+		}
+	}
+	if c.Profile != "" {
+		if err := checkToken("data.profile", c.Profile, MaxChannel); err != nil {
+			return err
+		}
+	}
+	for _, t := range []struct {
+		field, text string
+		limit       int
+	}{
+		{"data.title", c.Title, MaxTitle}, {"data.body", c.Body, MaxBody},
+		{"data.slot", c.Slot, MaxSlot}, {"data.replaces", c.Replaces, MaxPush},
+	} {
+		if err := CheckText(t.field, t.text, t.limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRequested(r *Requested) error {
+	if err := CheckID("data.recall", r.Recall, MaxID); err != nil {
+		return err
+	}
+	if r.Scope.Device != "" && r.Scope.User != "" {
+		return bad("data.scope", "names a device and a user; name one")
+	}
+	if err := checkTime("data.deadline", r.Deadline); err != nil {
+		return err
+	}
+	if r.Replacement != nil {
+		if err := CheckID("data.replacement.push", r.Replacement.Push, MaxPush); err != nil {
+			return err
+		}
+	}
+	return nil
+}
