@@ -92,7 +92,7 @@ func appendStrings(b []byte, list []string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
 			q, err := marshal(s)
 			if err != nil { // a string always marshals

@@ -124,7 +124,7 @@ func TestFormatTables(t *testing.T) {
 		"MaxEventBytes": events.MaxEventBytes, "MaxDevices": events.MaxDevices, "MaxCommandDevices": events.MaxCommandDevices,
 		"MaxID": events.MaxID, "MaxApp": events.MaxApp, "MaxPush": events.MaxPush, "MaxChannel": events.MaxChannel,
 		"MaxDevice": events.MaxDevice, "MaxUser": events.MaxUser, "MaxNames": events.MaxNames, "MaxLabels": events.MaxLabels,
-		"MaxLabel": events.MaxLabel, "MaxTitle": events.MaxTitle, "MaxBody": events.MaxBody, "MaxReason": events.MaxReason,
+		"MaxLabel": events.MaxLabel, "MaxTitle": events.MaxTitle, "MaxBody": events.MaxBody, "MaxReason": events.MaxReason, "MaxBy": events.MaxBy,
 		"MaxSlot": events.MaxSlot, "MaxKey": events.MaxKey, "MaxAnswer": events.MaxAnswer,
 		"MaxBatch": events.MaxBatch, "MaxBatchBytes": events.MaxBatchBytes,
 	} {

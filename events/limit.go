@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -23,6 +24,7 @@ const (
 	MaxTitle          = 512
 	MaxBody           = 4096
 	MaxReason         = 256
+	MaxBy             = 128
 	MaxSlot           = 64
 	MaxKey            = 255
 	MaxAnswer         = 16 << 10
@@ -40,6 +42,15 @@ func bad(field, format string, args ...any) error {
 	return &FieldError{Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 
+// renamed names the entry of a list that an error is about.
+func renamed(err error, list string, i int) error {
+	var f *FieldError
+	if errors.As(err, &f) {
+		return &FieldError{Field: fmt.Sprintf("%s[%d]", list, i), Reason: f.Reason}
+	}
+	return err
+}
+
 // CheckText reports text that is longer than limit bytes, is not UTF-8 or has
 // control characters. An empty text passes.
 func CheckText(field, s string, limit int) error {
@@ -47,7 +58,7 @@ func CheckText(field, s string, limit int) error {
 		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
 	}
 	ascii := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c < 0x20 && c != '\n' && c != '\t' || c == 0x7f {
 			return bad(field, "has the control character %#02x at byte %d", c, i)
@@ -70,7 +81,7 @@ func CheckID(field, s string, limit int) error {
 		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
 	}
 	ascii := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c < 0x20 || c == 0x7f {
 			return bad(field, "has the control character %#02x at byte %d", c, i)
@@ -97,7 +108,7 @@ func checkToken(field, s string, limit int) error {
 	if len(s) > limit {
 		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
 			return bad(field, "%q may hold letters, digits, '-' and '_' only", s)
@@ -134,18 +145,23 @@ func Check(e *Event) error {
 		return checkFact(e.Kind, d)
 	case *Requested:
 		return checkRequested(d)
+	case *Refused:
+		return checkTexts(text{"data.by", d.By, MaxBy}, text{"data.code", d.Code, MaxID}, text{"data.first", d.First, MaxID})
 	case *Command:
-		if err := CheckID("data.recall", d.Recall, MaxID); err != nil {
-			return err
-		}
-		return checkDevices(d.Channel, d.Devices, MaxCommandDevices)
+		return checkCommand(d)
 	case *Outcome:
 		if err := CheckID("data.recall", d.Recall, MaxID); err != nil {
 			return err
 		}
+		if err := CheckText("data.reason", d.Reason, MaxReason); err != nil {
+			return err
+		}
 		return checkDevices(d.Channel, d.Devices, MaxDevices)
 	case *Closed:
-		return CheckID("data.recall", d.Recall, MaxID)
+		if err := CheckID("data.recall", d.Recall, MaxID); err != nil {
+			return err
+		}
+		return checkTexts(text{"data.by", d.By, MaxBy}, text{"data.reason", d.Reason, MaxReason})
 	case *Key:
 		if len(d.Answer) > MaxAnswer {
 			return bad("data.answer", "is %d bytes long, the limit is %d", len(d.Answer), MaxAnswer)
@@ -153,6 +169,35 @@ func Check(e *Event) error {
 		return CheckID("data.key", d.Key, MaxKey)
 	}
 	return nil
+}
+
+// text is a text field with its limit.
+type text struct {
+	field, value string
+	limit        int
+}
+
+func checkTexts(list ...text) error {
+	for _, t := range list {
+		if err := CheckText(t.field, t.value, t.limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkCommand(c *Command) error {
+	if err := CheckID("data.recall", c.Recall, MaxID); err != nil {
+		return err
+	}
+	if err := checkTexts(text{"data.slot", c.Slot, MaxSlot}, text{"data.title", c.Title, MaxTitle},
+		text{"data.body", c.Body, MaxBody}, text{"data.replacement", c.Replacement, MaxPush}); err != nil {
+		return err
+	}
+	if err := checkDevices(c.Channel, c.Devices, MaxCommandDevices); err != nil {
+		return err
+	}
+	return checkTime("data.deadline", c.Deadline)
 }
 
 // checkTime keeps times within what every part can represent.
@@ -178,7 +223,7 @@ func checkDevices(channel string, devices []string, limit int) error {
 	}
 	for i, d := range devices {
 		if err := CheckID("data.devices", d, MaxDevice); err != nil {
-			return bad(fmt.Sprintf("data.devices[%d]", i), "%s", err.(*FieldError).Reason)
+			return renamed(err, "data.devices", i)
 		}
 	}
 	return nil
@@ -200,7 +245,7 @@ func checkFact(k Kind, f *Fact) error {
 				continue
 			}
 			if err := CheckID("data.users", u, MaxUser); err != nil {
-				return bad(fmt.Sprintf("data.users[%d]", i), "%s", err.(*FieldError).Reason)
+				return renamed(err, "data.users", i)
 			}
 		}
 	}
@@ -248,18 +293,8 @@ func checkCreated(c *Created) error {
 			return err
 		}
 	}
-	for _, t := range []struct {
-		field, text string
-		limit       int
-	}{
-		{"data.title", c.Title, MaxTitle}, {"data.body", c.Body, MaxBody},
-		{"data.slot", c.Slot, MaxSlot}, {"data.replaces", c.Replaces, MaxPush},
-	} {
-		if err := CheckText(t.field, t.text, t.limit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkTexts(text{"data.title", c.Title, MaxTitle}, text{"data.body", c.Body, MaxBody},
+		text{"data.slot", c.Slot, MaxSlot}, text{"data.replaces", c.Replaces, MaxPush})
 }
 
 func checkRequested(r *Requested) error {
@@ -272,10 +307,15 @@ func checkRequested(r *Requested) error {
 	if err := checkTime("data.deadline", r.Deadline); err != nil {
 		return err
 	}
-	if r.Replacement != nil {
-		if err := CheckID("data.replacement.push", r.Replacement.Push, MaxPush); err != nil {
+	if err := checkTexts(text{"data.by", r.By, MaxBy}, text{"data.reason", r.Reason, MaxReason}, text{"data.notice", r.Notice, MaxTitle},
+		text{"data.scope.device", r.Scope.Device, MaxDevice}, text{"data.scope.user", r.Scope.User, MaxUser}); err != nil {
+		return err
+	}
+	if n := r.Replacement; n != nil {
+		if err := CheckID("data.replacement.push", n.Push, MaxPush); err != nil {
 			return err
 		}
+		return checkTexts(text{"data.replacement.title", n.Title, MaxTitle}, text{"data.replacement.body", n.Body, MaxBody})
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ const hexDigits = "0123456789ABCDEF"
 // stay, every other byte becomes %XX, as in a URL path.
 func SubjectToken(id string) string {
 	safe := true
-	for i := 0; i < len(id); i++ {
+	for i := range len(id) {
 		if !plain(id[i]) {
 			safe = false
 			break
@@ -161,7 +161,7 @@ func SubjectToken(id string) string {
 		return id
 	}
 	b := make([]byte, 0, len(id)+8)
-	for i := 0; i < len(id); i++ {
+	for i := range len(id) {
 		if c := id[i]; plain(c) {
 			b = append(b, c)
 		} else {
