@@ -3,6 +3,8 @@ package channels
 import (
 	"context"
 	"time"
+
+	"github.com/recall-ledger/recall-ledger/events"
 )
 
 // Command is one instruction to one channel for a set of notifications of one push.
@@ -28,6 +30,9 @@ type Command struct {
 	Attempt int
 	// Deadline is when the recall's window closes.
 	Deadline time.Time
+	// AsOf is the log's end when it was looked who had clicked: nobody is among
+	// Devices whose click stands at or before it (L7).
+	AsOf events.Seq
 }
 
 // Verdict is what an adapter says came of a command for one device.

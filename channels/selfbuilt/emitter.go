@@ -46,7 +46,7 @@ func (e Emitter) Emit(ctx context.Context, c channels.Command) (channels.Reply, 
 	}
 	if i.Check() != nil || events.CheckApp("app", c.App) != nil || len(c.Devices) > events.MaxCommandDevices ||
 		c.Channel != "" && c.Channel != Channel {
-		return channels.All(c, channels.Refused, reasonBadCommand), nil
+		return channels.All(c, channels.Refused, reasonBadCommand), nil //nolint:nilerr // a bad command is a verdict, not a failed call
 	}
 	data, err := encode(i)
 	if err != nil {

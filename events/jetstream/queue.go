@@ -2,22 +2,29 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/recall-ledger/recall-ledger/events"
 )
 
-// ackWait is how long a worker may be silent before its message is given to
-// another one.
-const ackWait = 30 * time.Second
+const (
+	// ackWait is how long nothing may be heard of a message before it is given
+	// to another worker: what a crash leaves behind waits for so long.
+	ackWait = 4 * time.Second
+	// beat is how often the server is told that a handler still works.
+	beat = time.Second
+	// maxInFlight bounds the commands of one queue that wait for a retry.
+	maxInFlight = 10_000
+)
 
-// Consume implements events.Queue with a durable pull consumer. A message not
-// ended comes again, also after a crash.
+// Consume implements events.Queue with a durable pull consumer. A message stays
+// with its handler for as long as that runs; one not ended comes again, at once
+// after an orderly stop and soon after a crash.
 func (l *Log) Consume(ctx context.Context, name, filter string, workers int, handle func(context.Context, events.Delivery)) error {
 	c, err := l.stream.CreateOrUpdateConsumer(ctx, js.ConsumerConfig{
 		Durable:       name,
@@ -31,59 +38,179 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		MaxAckPending: maxInFlight,
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("open queue %s: %w", name, err)
 	}
-	it, err := c.Messages(js.PullMaxMessages(2 * workers))
+	// A message is asked for only when a worker is free: one that waits here
+	// would count as being worked on, and come again while it still waits.
+	it, err := c.Messages(js.PullMaxMessages(1), js.WithMessagesErrOnMissingHeartbeat(false))
 	if err != nil {
 		return fmt.Errorf("open queue %s: %w", name, err)
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	stop := context.AfterFunc(ctx, it.Stop)
+	q := &queue{
+		conn: l.conn, partition: l.c.Partition, handle: handle, slots: make(chan struct{}, workers),
+		running: map[uint64]bool{}, closed: make(chan struct{}),
+	}
+	if err := q.run(ctx, it); err != nil {
+		return fmt.Errorf("read queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// queue is one Consume under way.
+type queue struct {
+	conn      *nats.Conn
+	partition int
+	handle    func(context.Context, events.Delivery)
+	slots     chan struct{}
+	handlers  sync.WaitGroup
+	// closed is closed once no message comes any more.
+	closed chan struct{}
+
+	mu sync.Mutex
+	// running are the messages whose handlers run. A server that heard no beat
+	// because it was stalled gives one of them out again.
+	running map[uint64]bool
+}
+
+func (q *queue) run(ctx context.Context, it js.MessagesContext) error {
+	defer q.handlers.Wait()
+	defer close(q.closed)
+	defer it.Stop()
+	// Drain instead of Stop: a message on its way is handed back.
+	stop := context.AfterFunc(ctx, it.Drain)
 	defer stop()
-	slots := make(chan struct{}, workers)
 	for {
-		slots <- struct{}{}
+		q.slots <- struct{}{}
 		m, err := it.Next()
 		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, js.ErrMsgIteratorClosed) {
+			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("read queue %s: %w", name, err)
+			return err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("read queue %s: %w", name, err)
+			return err
 		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			handle(ctx, &delivery{m: m, meta: meta, partition: l.c.Partition})
-		})
+		d := q.newDelivery(m, meta)
+		q.handlers.Go(func() { q.deliver(ctx, d) })
 	}
 }
 
-// maxInFlight bounds the commands of one queue that wait for a retry.
-const maxInFlight = 10_000
+func (q *queue) deliver(ctx context.Context, d *delivery) {
+	handled := q.enter(d.seq())
+	if !handled {
+		d.quiet()
+	} else if ctx.Err() == nil {
+		q.handle(ctx, d)
+		d.release()
+	}
+	<-q.slots
+	if handled && !d.ended && ctx.Err() != nil {
+		// The queue stops: the next consumer gets the message at once. Before
+		// closed it would be given to this one again.
+		<-q.closed
+		d.handBack(ctx)
+	}
+}
+
+func (q *queue) enter(seq uint64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.running[seq] {
+		return false
+	}
+	q.running[seq] = true
+	return true
+}
+
+func (q *queue) leave(seq uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.running, seq)
+}
 
 type delivery struct {
-	m         js.Msg
-	meta      *js.MsgMetadata
-	partition int
+	q    *queue
+	m    js.Msg
+	meta *js.MsgMetadata
+	// quiet stops the heartbeat.
+	quiet func()
+	// ended is true once the server knows the end of the message.
+	ended bool
+}
+
+func (q *queue) newDelivery(m js.Msg, meta *js.MsgMetadata) *delivery {
+	d := &delivery{q: q, m: m, meta: meta}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(beat)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+				// A beat that fails is made up for by the next one.
+				_ = m.InProgress()
+			}
+		}
+	})
+	d.quiet = sync.OnceFunc(func() {
+		close(done)
+		wg.Wait()
+	})
+	return d
+}
+
+func (d *delivery) seq() uint64 { return d.meta.Sequence.Stream }
+
+// release lets the message go, before it is ended: a beat afterwards would undo
+// the time a retry was put off by, and the message may come again at once.
+func (d *delivery) release() {
+	d.quiet()
+	d.q.leave(d.seq())
 }
 
 func (d *delivery) Message() events.Message {
 	return events.Message{
-		Position: events.Position{Partition: d.partition, Seq: events.Seq(d.meta.Sequence.Stream)},
+		Position: events.Position{Partition: d.q.partition, Seq: events.Seq(d.seq())},
 		Subject:  d.m.Subject(), Data: d.m.Data(), Time: d.meta.Timestamp,
 	}
 }
 
 func (d *delivery) Attempt() int { return int(d.meta.NumDelivered) }
 
-func (d *delivery) Ack(ctx context.Context) error { return d.m.DoubleAck(ctx) }
+func (d *delivery) Ack(ctx context.Context) error {
+	d.release()
+	err := d.m.DoubleAck(ctx)
+	d.ended = d.ended || err == nil
+	return err
+}
 
-func (d *delivery) Retry(_ context.Context, after time.Duration) error {
-	return d.m.NakWithDelay(after)
+// Retry is a negative acknowledgement that the server confirms. It names a delay
+// even for none, because the server keeps a delay on disk and forgets a bare
+// wish when it stops.
+func (d *delivery) Retry(ctx context.Context, after time.Duration) error {
+	d.release()
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	body := fmt.Sprintf(`-NAK {"delay": %d}`, max(after, 1).Nanoseconds())
+	_, err := d.q.conn.RequestWithContext(ctx, d.m.Reply(), []byte(body))
+	d.ended = d.ended || err == nil
+	return err
 }
 
 func (d *delivery) Extend(context.Context) error { return d.m.InProgress() }
+
+// handBack puts the message back when the queue stops. If that fails it comes
+// again after ackWait.
+func (d *delivery) handBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = d.Retry(ctx, 0)
+}
