@@ -1,0 +1,264 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/recall-ledger/recall-ledger/events"
+)
+
+// Config configures a Projection.
+type Config struct {
+	// Dir is where the store lives. The caller has locked it.
+	Dir string
+	Log events.Log
+	// FS is the file system; nil means the disk.
+	FS     vfs.FS
+	Logger *slog.Logger
+	// Cache is the size of the block cache. Default 128 MiB.
+	Cache int64
+	// Memory is how much pushes may take in memory before the ones not used
+	// lately are dropped and read again when needed. Default 256 MiB.
+	Memory int
+	// CheckpointFacts and CheckpointPushes are how many changes make a
+	// checkpoint due. Defaults 1,000,000 and 20,000.
+	CheckpointFacts  int
+	CheckpointPushes int
+	// CheckpointEvery is how long a change waits for a checkpoint at most.
+	// Default 2 seconds.
+	CheckpointEvery time.Duration
+}
+
+func (c *Config) setDefaults() {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Cache == 0 {
+		c.Cache = 128 << 20
+	}
+	if c.Memory == 0 {
+		c.Memory = 256 << 20
+	}
+	if c.CheckpointFacts == 0 {
+		c.CheckpointFacts = 1_000_000
+	}
+	if c.CheckpointPushes == 0 {
+		c.CheckpointPushes = 20_000
+	}
+	if c.CheckpointEvery == 0 {
+		c.CheckpointEvery = 2 * time.Second
+	}
+}
+
+// Projection is the fold of one partition's log. Its queries may be called
+// concurrently with each other and with Run.
+type Projection struct {
+	c     Config
+	store *store
+
+	// mu guards everything below; the fold holds it for one message at a time.
+	mu      sync.RWMutex
+	meta    meta
+	apps    map[string]*app
+	pushes  map[pushID]*push
+	changed []*push
+	// owed are the recalls that may have notifications without a command. It
+	// is derived: filled again from the open recalls at start.
+	owed    map[owedRecall]struct{}
+	facts   int
+	tick    uint64
+	decoder events.Decoder
+	moved   chan struct{}
+	watched atomic.Bool
+	failed  error
+	// broken is why memory and store may no longer be of one position: nothing
+	// is written any more.
+	broken error
+
+	// checkpointing is held while a checkpoint is written.
+	checkpointing sync.Mutex
+	due           chan struct{}
+}
+
+type pushID struct {
+	app uint32
+	id  string
+}
+
+// Open opens or creates the projection and checks that it belongs to the log.
+func Open(ctx context.Context, c Config) (*Projection, error) {
+	c.setDefaults()
+	s, err := openStore(c.Dir, c.FS, c.Cache, c.Logger)
+	if err != nil {
+		return nil, err
+	}
+	p := &Projection{
+		c: c, store: s, apps: map[string]*app{}, pushes: map[pushID]*push{},
+		owed: map[owedRecall]struct{}{}, moved: make(chan struct{}), due: make(chan struct{}, 1),
+	}
+	if err := p.load(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return p, nil
+}
+
+func (p *Projection) load(ctx context.Context) error {
+	info, err := p.c.Log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	m, found, err := p.store.readMeta()
+	if err != nil {
+		return err
+	}
+	if !found {
+		if rows, err := p.store.scan(scanOptions{to: []byte{0xff}, limit: 1}); err != nil || len(rows) > 0 {
+			return cmp.Or(err, errDamaged)
+		}
+		if info.First > 1 {
+			p.c.Logger.Warn("the log no longer begins at its first event; older pushes are not known", "first", uint64(info.First))
+		}
+		p.meta = meta{Schema: schema, Created: info.Created, NextApp: 1, NextPush: 1}
+		if info.First > 1 {
+			p.meta.Applied = uint64(info.First) - 1
+		}
+		return nil
+	}
+	const remedy = "; if this is intended, delete the projection folder %s: it is rebuilt from the log"
+	switch {
+	case m.Schema != schema:
+		return fmt.Errorf("the projection has schema %d, this program needs %d"+remedy, m.Schema, schema, p.c.Dir)
+	case !m.Created.Equal(info.Created):
+		return fmt.Errorf("the projection was folded from a log made at %s, but this log was made at %s"+remedy,
+			m.Created.Format(time.RFC3339Nano), info.Created.Format(time.RFC3339Nano), p.c.Dir)
+	case m.Applied > uint64(info.Last):
+		return fmt.Errorf("the projection has applied sequence %d, but the log ends at %d: the log lost events, restore it from a backup"+remedy,
+			m.Applied, info.Last, p.c.Dir)
+	case uint64(info.First) > m.Applied+1:
+		return fmt.Errorf("the projection has applied sequence %d, but the log begins at %d: events in between are gone"+remedy,
+			m.Applied, info.First, p.c.Dir)
+	}
+	p.meta = m
+	if err := p.loadApps(); err != nil {
+		return err
+	}
+	return p.loadOwed()
+}
+
+// Close writes a last checkpoint and closes the store. Run must have returned.
+func (p *Projection) Close() error {
+	err := p.Checkpoint()
+	return errors.Join(err, p.store.db.Close())
+}
+
+// Run folds the log until ctx ends (nil) or something fails. What is folded is
+// queryable at once and durable at the next checkpoint; the log covers the rest.
+func (p *Projection) Run(ctx context.Context) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var writer sync.WaitGroup
+	var failed error
+	writer.Go(func() {
+		if failed = p.checkpoints(inner); failed != nil {
+			cancel()
+		}
+	})
+	err := p.c.Log.Follow(inner, p.Applied().Seq+1, p.Apply)
+	cancel()
+	writer.Wait()
+	switch {
+	case failed != nil:
+		err = failed
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		err = errLogEnded
+	}
+	p.mu.Lock()
+	p.failed = err
+	p.wakeLocked()
+	p.mu.Unlock()
+	return fmt.Errorf("fold the log: %w", err)
+}
+
+// errLogEnded is a log that gave up following without saying why.
+var errLogEnded = errors.New("the log stopped without an error")
+
+// checkpoints writes a checkpoint whenever one is due.
+func (p *Projection) checkpoints(ctx context.Context) error {
+	t := time.NewTicker(p.c.CheckpointEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		case <-p.due:
+		}
+		if err := p.Checkpoint(); err != nil {
+			return err
+		}
+	}
+}
+
+// Applied returns the position of the newest folded event.
+func (p *Projection) Applied() events.Position {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.appliedLocked()
+}
+
+func (p *Projection) appliedLocked() events.Position {
+	return events.Position{Partition: p.c.Log.Partition(), Seq: events.Seq(p.meta.Applied)}
+}
+
+// Moved returns a channel that is closed when the next event is folded.
+func (p *Projection) Moved() <-chan struct{} {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	p.watched.Store(true)
+	return p.moved
+}
+
+// wakeLocked closes the channel only when somebody took it: most events have
+// no one waiting.
+func (p *Projection) wakeLocked() {
+	if !p.watched.Swap(false) {
+		return
+	}
+	close(p.moved)
+	p.moved = make(chan struct{})
+}
+
+// Wait returns once the projection has applied a position, with ctx's error if
+// that takes too long, or with the error that stopped the fold.
+func (p *Projection) Wait(ctx context.Context, seq events.Seq) error {
+	for {
+		p.mu.RLock()
+		p.watched.Store(true)
+		applied, moved, failed := events.Seq(p.meta.Applied), p.moved, p.failed
+		p.mu.RUnlock()
+		if applied >= seq {
+			return nil
+		}
+		if failed != nil {
+			return fmt.Errorf("the projection stopped: %w", failed)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for position %d, applied is %d: %w", seq, applied, ctx.Err())
+		case <-moved:
+		}
+	}
+}
