@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind says how the value of a setting is written.
+type kind uint8
+
+const (
+	kindText kind = iota
+	kindBool
+	kindInt
+	kindDuration
+	kindBytes
+	// kindList stands in the file only.
+	kindList
+)
+
+// setting is one value of the configuration of recall serve.
+type setting struct {
+	// key is its place in the file, env the environment variable, flag the flag
+	// ("" for none).
+	key, env, flag string
+	kind           kind
+	// secret values are never printed.
+	secret bool
+	help   string
+}
+
+// settings is the table of all of them. Names of environment variables are
+// written out, since "_" both parts sections and stands inside of names.
+func settings() []setting {
+	return []setting{
+		{key: "data", env: "RECALL_DATA", flag: "data", help: "folder of the log, the projection and the node's secret"},
+		{key: "http.listen", env: "RECALL_HTTP_LISTEN", flag: "listen", help: "address of the API"},
+		{key: "http.tls_cert", env: "RECALL_HTTP_TLS_CERT", flag: "tls-cert", help: "certificate of the API, a PEM file"},
+		{key: "http.tls_key", env: "RECALL_HTTP_TLS_KEY", flag: "tls-key", help: "its key, a PEM file"},
+		{key: "http.behind_proxy", env: "RECALL_HTTP_BEHIND_PROXY", flag: "behind-proxy", kind: kindBool,
+			help: "something in front authenticates callers or ends TLS, so other addresses than loopback are meant"},
+		{key: "devices.listen", env: "RECALL_DEVICES_LISTEN", flag: "devices", help: "WebSocket address for devices of the self-built channel (none opens none)"},
+		{key: "devices.url", env: "RECALL_DEVICES_URL", help: "what devices are told to connect to"},
+		{key: "devices.tls_cert", env: "RECALL_DEVICES_TLS_CERT", help: "certificate of that address, a PEM file"},
+		{key: "devices.tls_key", env: "RECALL_DEVICES_TLS_KEY", help: "its key, a PEM file"},
+		{key: "nats.url", env: "RECALL_NATS_URL", flag: "nats", help: "an external NATS cluster (none runs a server in the process)"},
+		{key: "nats.creds", env: "RECALL_NATS_CREDS", flag: "nats-creds", help: "credentials file for it"},
+		{key: "nats.user", env: "RECALL_NATS_USER", flag: "nats-user", help: "user for it; the password comes from RECALL_NATS_PASSWORD"},
+		{key: "nats.password", env: "RECALL_NATS_PASSWORD", secret: true, help: "password for it"},
+		{key: "nats.nkey", env: "RECALL_NATS_NKEY", help: "file of an nkey seed for it"},
+		{key: "nats.ca", env: "RECALL_NATS_CA", help: "certificates to trust there, a PEM file"},
+		{key: "nats.cert", env: "RECALL_NATS_CERT", help: "client certificate for it, a PEM file"},
+		{key: "nats.key", env: "RECALL_NATS_KEY", help: "its key, a PEM file"},
+		{key: "nats.replicas", env: "RECALL_NATS_REPLICAS", flag: "replicas", kind: kindInt, help: "copies of the log in the cluster: 1, 3 or 5"},
+		{key: "log.max_age", env: "RECALL_LOG_MAX_AGE", flag: "max-age", kind: kindDuration, help: "how long the log keeps events"},
+		{key: "log.max_bytes", env: "RECALL_LOG_MAX_BYTES", flag: "max-bytes", kind: kindBytes, help: "how large the log may grow before it takes no more"},
+		{key: "log.level", env: "RECALL_LOG_LEVEL", flag: "log-level", help: "what to report: debug, info, warn or error"},
+		{key: "log.format", env: "RECALL_LOG_FORMAT", flag: "log-format", help: "how to report: text or json"},
+		{key: "recall.window", env: "RECALL_WINDOW", flag: "window", kind: kindDuration, help: "how long after its start a push can be recalled"},
+		{key: "recall.max_lag", env: "RECALL_MAX_LAG", kind: kindInt, help: "how many events the projection may be behind before the node is not ready"},
+		{key: "memory.pushes", env: "RECALL_MEMORY_PUSHES", kind: kindBytes, help: "memory for pushes that are being written to"},
+		{key: "memory.cache", env: "RECALL_MEMORY_CACHE", kind: kindBytes, help: "memory for what was read from the projection"},
+		{key: "keys", kind: kindList, help: "credentials of callers; see recall key create"},
+	}
+}
+
+// parse reads a value as the file, the environment or a flag has it.
+func (s setting) parse(v any) (any, error) {
+	text, isText := v.(string)
+	switch s.kind {
+	case kindText:
+		if !isText {
+			return nil, fmt.Errorf("is %v, expected text; put it in quotes", v)
+		}
+		return text, nil
+	case kindBool:
+		if b, ok := v.(bool); ok {
+			return b, nil
+		}
+		if b, err := strconv.ParseBool(text); isText && err == nil {
+			return b, nil
+		}
+		return nil, fmt.Errorf("is %q, expected true or false", fmt.Sprint(v))
+	case kindInt:
+		if n, err := strconv.Atoi(fmt.Sprint(v)); err == nil && n >= 0 {
+			return n, nil
+		}
+		return nil, fmt.Errorf("is %q, expected a whole number", fmt.Sprint(v))
+	case kindDuration:
+		if d, ok := v.(time.Duration); ok {
+			return d, nil
+		}
+		return parseDuration(fmt.Sprint(v))
+	case kindBytes:
+		return parseBytes(fmt.Sprint(v))
+	}
+	return v, nil
+}
+
+// parseDuration reads durations, with days, in which log ages and windows are
+// thought of.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return d, nil
+	}
+	return 0, fmt.Errorf("is %q, expected a duration such as 7d, 36h or 90m", s)
+}
+
+// parseBytes reads sizes, in bytes or with a unit.
+func parseBytes(s string) (int64, error) {
+	number, unit := strings.TrimSpace(s), int64(1)
+	for i, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if n, ok := strings.CutSuffix(number, u); ok {
+			number, unit = strings.TrimSpace(n), 1<<(10*(i+1))
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > (1<<62)/unit {
+		return 0, fmt.Errorf("is %q, expected a size such as 512MiB or 64GiB", s)
+	}
+	return n * unit, nil
+}
+
+// show writes a value as it could stand in the file, secrets left out.
+func (s setting) show(v any) string {
+	switch v := v.(type) {
+	case time.Duration:
+		if day := 24 * time.Hour; v >= day && v%day == 0 {
+			return strconv.Itoa(int(v/day)) + "d"
+		}
+		return v.String()
+	case string:
+		switch {
+		case v == "":
+			return `""`
+		case s.secret:
+			return "(set, not shown)"
+		case s.key == "nats.url":
+			return redacted(v)
+		}
+		return v
+	}
+	if s.kind == kindBytes {
+		var n int64
+		if _, err := fmt.Sscan(fmt.Sprint(v), &n); err == nil {
+			return exactSize(n)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// exactSize writes a size with the largest unit that divides it.
+func exactSize(n int64) string {
+	for i, u := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if unit := int64(1) << (40 - 10*i); n >= unit && n%unit == 0 {
+			return strconv.FormatInt(n/unit, 10) + u
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}

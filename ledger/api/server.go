@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/decision"
+	"github.com/recall-ledger/recall-ledger/projections"
+)
+
+// The limits that no configuration changes (L11).
+const (
+	// MaxEvents is how many events one request may publish.
+	MaxEvents = 10_000
+	// maxRequestBody bounds the bodies that are no events.
+	maxRequestBody = 64 << 10
+	// decisionTimeout bounds a decision, which waits for the projection.
+	decisionTimeout = 30 * time.Second
+	// commitTimeout bounds how long published events wait to be durable.
+	commitTimeout = 30 * time.Second
+	// writeTimeout is how long a reader of a stream may take for one piece.
+	writeTimeout = 30 * time.Second
+)
+
+// Config configures a Server.
+type Config struct {
+	Log        events.Log
+	Projection *projections.Projection
+	Decider    *decision.Decider
+	Committer  *events.Committer
+	Clock      func() time.Time
+	// NewID makes the ids of requests in the node's log.
+	NewID  func() string
+	Logger *slog.Logger
+	// Keys are the credentials. Without any the API is open: the header
+	// Recall-App names the app, and everybody may do everything.
+	Keys []Key
+	// DevicePassword computes the password of a device of the self-built
+	// channel; nil means that there is no such channel.
+	DevicePassword func(app, device string) string
+	// DeviceURL is where devices connect.
+	DeviceURL string
+	// Since is the end of the log when the node started: no read is answered
+	// from an older state, so that a restart takes nothing back that was told
+	// before it.
+	Since events.Position
+	// Ready tells why the node should get no traffic; nil asks the log only.
+	Ready   func(context.Context) error
+	Version string
+	// Registry takes the metrics and is what /metrics shows; nil makes one.
+	Registry *prometheus.Registry
+	// MaxBody bounds a request's body. Default 8 MiB.
+	MaxBody int64
+	// InFlight is how many requests may be under way. Default 512.
+	InFlight int
+	// RecallReserve is how many recalls, previews and aborts may be under way
+	// besides. Default 64.
+	RecallReserve int
+	// Streams is how many lists of devices may be read at once. Default 64.
+	Streams int
+	// Watchers is how many recalls may be watched at once. Default 1024.
+	Watchers int
+	// Wait is how long a read waits for the position it asks for. Default 5
+	// seconds.
+	Wait time.Duration
+	// KeepAlive is how often a watch without news writes a comment. Default 15
+	// seconds.
+	KeepAlive time.Duration
+}
+
+func (c *Config) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 8 << 20
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 512
+	}
+	if c.RecallReserve == 0 {
+		c.RecallReserve = 64
+	}
+	if c.Streams == 0 {
+		c.Streams = 64
+	}
+	if c.Watchers == 0 {
+		c.Watchers = 1024
+	}
+	if c.Wait == 0 {
+		c.Wait = 5 * time.Second
+	}
+	if c.KeepAlive == 0 {
+		c.KeepAlive = 15 * time.Second
+	}
+}
+
+func (c *Config) validate() error {
+	if c.Log == nil || c.Projection == nil || c.Decider == nil || c.Committer == nil || c.Clock == nil || c.NewID == nil {
+		return errors.New("api: a log, a projection, a decider, a committer, a clock and a maker of ids are needed")
+	}
+	return nil
+}
+
+// Server serves the API.
+type Server struct {
+	c       Config
+	keys    *keyring
+	api     huma.API
+	mux     *http.ServeMux
+	metrics *metrics
+	slots   slots
+	// channels are the names of the matrix.
+	channels map[string]bool
+	// params are the query parameters of each route, by pattern.
+	params map[string]map[string]bool
+	spec   []byte
+	// done is closed when the server stops.
+	done  chan struct{}
+	close func()
+}
+
+// New returns a server. What it needs must be running.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	c.setDefaults()
+	keys, err := newKeyring(c.Keys)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(&c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		c: c, keys: keys, mux: http.NewServeMux(), metrics: m, channels: map[string]bool{},
+		params: map[string]map[string]bool{}, done: make(chan struct{}),
+		slots: slots{
+			ordinary: newPool("requests", c.InFlight), recall: newPool("recalls", c.RecallReserve),
+			stream: newPool("lists of devices", c.Streams), watch: newPool("watched recalls", c.Watchers),
+		},
+	}
+	s.close = sync.OnceFunc(func() { close(s.done) })
+	for _, r := range channels.Rows() {
+		s.channels[r.Channel] = true
+	}
+	s.api = humago.New(routeMux{s}, humaConfig(c.Version))
+	if err := s.register(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// humaConfig serves no page of documentation: those of huma load scripts from
+// elsewhere.
+func humaConfig(version string) huma.Config {
+	c := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Recall Ledger", Version: version,
+				Description: "Takes back wrong push notifications from every device that still holds them unclicked.",
+			},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "<id>.<secret> of a key"}},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	}
+	// Answers may gain fields; what a request may hold is closed, see document.
+	c.AllowAdditionalPropertiesByDefault = true
+	return c
+}
+
+// Handler returns what serves the API.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+// Close ends the watches, which an http.Server's Shutdown would wait for.
+// Other requests are served until the http.Server stops.
+func (s *Server) Close() { s.close() }

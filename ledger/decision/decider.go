@@ -1,0 +1,337 @@
+package decision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/projections"
+)
+
+// Config configures a Decider.
+type Config struct {
+	Log        events.Log
+	Projection *projections.Projection
+	// Committer records refusals.
+	Committer *events.Committer
+	Clock     func() time.Time
+	// NewID makes recall ids that sort by time.
+	NewID func() string
+	// Window is how long a native push can be recalled; at most the log's age.
+	// Default 7 days.
+	Window time.Duration
+	// RefusalsPerSecond bounds how many refusals are recorded. Default 50.
+	RefusalsPerSecond int
+}
+
+// Decider decides recalls of one partition.
+type Decider struct {
+	c        Config
+	refusals budget
+	turns    turns
+}
+
+// New returns a Decider.
+func New(c Config) *Decider {
+	if c.Window == 0 {
+		c.Window = 7 * ledger.Day
+	}
+	if c.RefusalsPerSecond == 0 {
+		c.RefusalsPerSecond = 50
+	}
+	return &Decider{c: c, refusals: budget{perSecond: c.RefusalsPerSecond}}
+}
+
+// maxTries bounds how often a decision is made again because the log moved on.
+const maxTries = 100
+
+// Answer is what a caller gets: the decision, and the bytes made of it.
+type Answer struct {
+	// Requested is the accepted recall, nil when it was refused.
+	Requested *events.Requested
+	Refusal   *ledger.Refusal
+	// Status and Body are the answer as the renderer made it, or as it was
+	// given the first time when Replayed.
+	Status int
+	Body   []byte
+	// Replayed is true when the idempotency key had an answer already.
+	Replayed bool
+	// Position is where the decision stands in the log; zero when Replayed or
+	// when a refusal was not recorded.
+	Position events.Position
+}
+
+// Render makes the answer's bytes of a decision. It is called before the
+// decision is appended, since the answer is stored with it.
+type Render func(*events.Requested, *ledger.Refusal) (status int, body []byte)
+
+// ErrKeyReused is an idempotency key that was used with other content.
+var ErrKeyReused = errors.New("the idempotency key was used before with another request")
+
+// Recall decides a request. key is the caller's idempotency key, "" without
+// one. The error is a *events.FieldError for a bad request, ErrKeyReused, or a
+// failure to decide; a refusal is an answer, not an error.
+func (d *Decider) Recall(ctx context.Context, r ledger.Request, key string, render Render) (Answer, error) {
+	if err := r.Check(); err != nil {
+		return Answer{}, err
+	}
+	if key != "" {
+		if err := events.CheckID("Idempotency-Key", key, events.MaxKey); err != nil {
+			return Answer{}, err
+		}
+	}
+	leave, err := d.turns.enter(ctx, r.App+"/"+r.Push)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
+	t := &try{d: d, r: &r, key: key, id: d.c.NewID(), render: render}
+	for range maxTries {
+		a, done, err := t.once(ctx)
+		if err == nil && a.Position.Seq != 0 {
+			d.show(ctx, a.Position)
+		}
+		if err != nil || done {
+			return a, err
+		}
+	}
+	return Answer{}, fmt.Errorf("%w: the decision subject moved on %d times", events.ErrOverloaded, maxTries)
+}
+
+// try is one request while it is decided, possibly several times because the
+// log moved on.
+type try struct {
+	d      *Decider
+	r      *ledger.Request
+	key    string
+	id     string
+	render Render
+
+	// floor is what is known to stand on the subjects though the fold
+	// quarantined it: a fence must not lie below.
+	floor fences
+	// lost is true after a conflict, before is the fence it was lost under.
+	lost   bool
+	before events.Seq
+	// unsure is the answer of which it is unknown whether it was stored.
+	unsure *Answer
+}
+
+// fences are the sequences a decision expects on its two subjects.
+type fences struct{ decision, key events.Seq }
+
+// once decides at the log's end as it is now, and reports whether that was it.
+func (t *try) once(ctx context.Context) (Answer, bool, error) {
+	d := t.d
+	if err := d.catchUp(ctx); err != nil {
+		return Answer{}, false, err
+	}
+	if a, found, err := t.known(); err != nil || found {
+		return a, true, err
+	}
+	a, fence, err := d.decide(t.r, t.id, t.render)
+	if err != nil {
+		return a, false, err
+	}
+	if t.lost && fence == t.before {
+		// The fold saw nothing new, so what was in the way is something it
+		// quarantined. Judge again once everything up to there is folded.
+		t.lost = false
+		t.floor, err = t.stored(ctx)
+		return a, false, err
+	}
+	t.lost, t.before = false, fence
+	a.Position, err = d.append(ctx, t.r, a, t.key, fences{max(fence, t.floor.decision), t.floor.key})
+	switch {
+	case err == nil:
+		return a, true, nil
+	case errors.Is(err, events.ErrConflict):
+		t.lost = true
+		return a, false, nil
+	case errors.Is(err, events.ErrUnknown) && a.Refusal != nil && t.key == "":
+		return a, true, nil // recorded or not, nothing hangs on it
+	case errors.Is(err, events.ErrUnknown):
+		// The next round finds it if it was stored, and otherwise appends
+		// under the same fence.
+		t.unsure = &a
+		return a, false, nil
+	}
+	return Answer{}, false, fmt.Errorf("append the decision: %w", err)
+}
+
+// known returns the answer that the log holds already: this request's own from
+// an earlier round, or the first one of its key.
+func (t *try) known() (Answer, bool, error) {
+	d := t.d
+	if t.unsure != nil {
+		s, err := d.c.Projection.State(t.r.App, t.r.Push, events.Scope{})
+		if err != nil {
+			return Answer{}, false, err
+		}
+		if mine := s.Push.Find(t.id); mine != nil {
+			a := *t.unsure
+			a.Position = events.Position{Partition: d.c.Log.Partition(), Seq: mine.Seq}
+			return a, true, nil
+		}
+	}
+	if t.key == "" {
+		return Answer{}, false, nil
+	}
+	k, err := d.c.Projection.Key(t.r.App, t.key)
+	if err != nil || k == nil {
+		return Answer{}, false, err
+	}
+	if k.Fingerprint != t.r.Fingerprint() {
+		return Answer{}, true, ErrKeyReused
+	}
+	if u := t.unsure; u != nil && u.Status == k.Status && string(u.Body) == k.Answer {
+		return *u, true, nil // the claim is this request's own
+	}
+	return Answer{Status: k.Status, Body: []byte(k.Answer), Replayed: true}, true, nil
+}
+
+// stored reads the newest sequences on the subjects of the decision.
+func (t *try) stored(ctx context.Context) (fences, error) {
+	partition := t.d.c.Log.Partition()
+	var f fences
+	var err error
+	f.decision, err = t.d.last(ctx, events.DecisionFilter(partition, t.r.App, t.r.Push))
+	if err == nil && t.key != "" {
+		f.key, err = t.d.last(ctx, events.KeySubject(partition, t.r.App, t.key))
+	}
+	return f, err
+}
+
+// catchUp waits until the projection has applied what is in the log now.
+func (d *Decider) catchUp(ctx context.Context) error {
+	end, err := d.c.Log.End(ctx)
+	if err != nil {
+		return err
+	}
+	return d.c.Projection.Wait(ctx, end.Seq)
+}
+
+// show waits until queries show a decision, so that who was told of it finds
+// it. The decision is durable and the answer stands even if that takes too long.
+func (d *Decider) show(ctx context.Context, pos events.Position) {
+	_ = d.c.Projection.Wait(ctx, pos.Seq)
+}
+
+// decide makes the decision and its answer, and returns the fence for it.
+func (d *Decider) decide(r *ledger.Request, id string, render Render) (Answer, events.Seq, error) {
+	s, err := d.c.Projection.State(r.App, r.Push, r.Scope)
+	if err != nil {
+		return Answer{}, 0, err
+	}
+	c, err := d.circumstances(r, s, id)
+	if err != nil {
+		return Answer{}, 0, err
+	}
+	var a Answer
+	a.Requested, a.Refusal = ledger.Decide(&s.Push, r, c)
+	a.Status, a.Body = render(a.Requested, a.Refusal)
+	return a, s.Push.Decision, nil
+}
+
+func (d *Decider) circumstances(r *ledger.Request, s projections.State, id string) (ledger.Circumstances, error) {
+	c := ledger.Circumstances{
+		Now: d.c.Clock(), ID: id, LastRecall: s.LastRecall, ScopeKnown: s.ScopeKnown,
+		Rules: ledger.RulesOf(s.Push.Profile(), d.c.Window),
+	}
+	if n := r.Replacement; n != nil && n.Push != "" {
+		other, err := d.c.Projection.State(r.App, n.Push, events.Scope{})
+		if err != nil {
+			return c, err
+		}
+		c.ReplacementTaken = other.Push.Known()
+	}
+	return c, nil
+}
+
+// last reads the newest sequence on a subject from the log.
+func (d *Decider) last(ctx context.Context, subject string) (events.Seq, error) {
+	var last events.Seq
+	err := d.c.Log.ReadSubject(ctx, subject, func(m events.Message) error {
+		last = m.Seq
+		return nil
+	})
+	return last, err
+}
+
+// append writes the decision, fenced, with the key's claim in the same batch.
+// An unkeyed refusal changes nothing and is recorded as the budget allows.
+func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key string, fence fences) (events.Position, error) {
+	now := d.c.Clock()
+	partition := d.c.Log.Partition()
+	var records []events.Record
+	add := func(e *events.Event, subject string, fenced bool, expect events.Seq) error {
+		e.App, e.Push, e.Time = r.App, r.Push, now
+		if err := events.Check(e); err != nil {
+			return err
+		}
+		b, err := events.Encode(e)
+		if err != nil {
+			return err
+		}
+		records = append(records, events.Record{Subject: subject, Data: b, Fenced: fenced, Expect: expect})
+		return nil
+	}
+	event := func(k events.Kind, data events.Data) *events.Event {
+		return &events.Event{Header: events.Header{Kind: k}, Data: data}
+	}
+	var err error
+	if q := a.Requested; q != nil {
+		err = add(event(events.RecallRequested, q), events.Subject(partition, r.App, events.RecallRequested, r.Push, ""), true, fence.decision)
+		if err == nil && q.Replacement != nil {
+			err = d.addReplacement(&records, r, q, now)
+		}
+	} else {
+		first := ""
+		if a.Refusal.First != nil {
+			first = a.Refusal.First.Recall
+		}
+		refused := &events.Refused{Action: string(r.Action), Scope: r.Scope, By: r.By, Code: string(a.Refusal.Code), First: first}
+		err = add(event(events.RecallRefused, refused), events.Subject(partition, r.App, events.RecallRefused, r.Push, ""), false, 0)
+	}
+	if err == nil && key != "" {
+		k := &events.Key{Key: key, Fingerprint: r.Fingerprint(), Status: a.Status, Answer: string(a.Body)}
+		err = add(event(events.KeyClaimed, k), events.KeySubject(partition, r.App, key), true, fence.key)
+	}
+	if err != nil {
+		return events.Position{}, err
+	}
+	if a.Refusal != nil && key == "" {
+		if !d.refusals.take(now) {
+			return events.Position{}, nil
+		}
+		return d.c.Committer.Commit(ctx, records)
+	}
+	return d.c.Log.Append(ctx, records)
+}
+
+// addReplacement makes the new push of an override part of the decision.
+func (d *Decider) addReplacement(records *[]events.Record, r *ledger.Request, q *events.Requested, now time.Time) error {
+	s, err := d.c.Projection.State(r.App, r.Push, events.Scope{})
+	if err != nil {
+		return err
+	}
+	n := &events.Created{Title: q.Replacement.Title, Body: q.Replacement.Body, Slot: s.Push.Slot(), Replaces: r.Push, Audience: events.Audience{Kind: events.AudienceList}}
+	if p := s.Push.Created; p != nil {
+		n.Audience, n.Profile = p.Audience, p.Profile
+	}
+	e := &events.Event{Header: events.Header{Kind: events.PushCreated, App: r.App, Push: q.Replacement.Push, Time: now}, Data: n}
+	if err := events.Check(e); err != nil {
+		return err
+	}
+	b, err := events.Encode(e)
+	if err != nil {
+		return err
+	}
+	*records = append(*records, events.Record{
+		Subject: events.Subject(d.c.Log.Partition(), r.App, events.PushCreated, e.Push, ""), Data: b,
+	})
+	return nil
+}

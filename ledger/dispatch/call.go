@@ -1,0 +1,173 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events"
+)
+
+// bursts is how many bursts a second's worth of calls is spread over: a vendor
+// that counts by the second must not see two seconds' worth in one.
+const bursts = 10
+
+// pace returns the limiter of a channel's calls.
+func pace(channel string) *rate.Limiter {
+	row, ok := channels.Lookup(channels.Native, channel)
+	if !ok || row.PerSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(row.PerSecond), max(1, row.PerSecond/bursts))
+}
+
+// call makes the vendor calls for the devices, in parts as the vendor takes
+// them. No call begins once ctx ended; what is then left is noted in r.
+func (w *Worker) call(ctx context.Context, r *results, devices []string) {
+	if len(devices) == 0 {
+		return
+	}
+	if r.attempt > 1 && !r.repeatable && !w.known(r.seq) {
+		// An earlier delivery died without a trace: whether the vendor was
+		// called is unknown, and calling again could do harm.
+		r.add(events.OutcomeRefused, unknownResult, devices...)
+		return
+	}
+	size := len(devices)
+	if r.perCall > 0 {
+		size = min(size, r.perCall)
+	}
+	calling, cancel := lasting(ctx, w.c.StopTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, w.c.Calls)
+	for part := range slices.Chunk(devices, size) {
+		if w.turn(ctx, slots) != nil {
+			r.leave(0)
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			w.callPart(ctx, calling, r, part)
+		})
+	}
+}
+
+// callPart calls the vendor for who has not clicked. The turn came first, then
+// the look, so it does not matter how long the turn took.
+func (w *Worker) callPart(ctx, calling context.Context, r *results, devices []string) {
+	err := w.lookout.lately(ctx)
+	var asOf events.Seq
+	if err == nil {
+		devices, asOf, err = w.sift(r, devices)
+	}
+	if err != nil {
+		w.c.Logger.WarnContext(ctx, "a vendor call is delayed", "channel", w.c.Channel, "error", err.Error())
+		r.leave(w.backoff(r.attempt))
+		return
+	}
+	if len(devices) > 0 {
+		w.emit(calling, r, devices, asOf)
+	}
+}
+
+// turn waits until one more call may be made, by number and by rate.
+func (w *Worker) turn(ctx context.Context, slots chan<- struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return w.limit.Wait(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unknownResult is the reason of a refusal where the vendor may have acted.
+const unknownResult = "unknown-result"
+
+// emit makes one vendor call.
+func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf events.Seq) {
+	c := r.command
+	cmd := channels.Command{
+		App: r.event.App, Push: r.event.Push, Recall: c.Recall, Channel: c.Channel,
+		Action: channels.Action(c.Action), Method: channels.Method(c.Method), Devices: devices,
+		Slot: c.Slot, Title: c.Title, Body: c.Body, Replacement: c.Replacement, Forced: c.Forced,
+		Attempt: r.attempt, Deadline: c.Deadline, AsOf: asOf,
+	}
+	start := w.c.Clock()
+	reply, err := w.guarded(ctx, cmd)
+	if w.c.Observer.Called != nil {
+		w.c.Observer.Called(w.c.Channel, len(devices), w.c.Clock().Sub(start))
+	}
+	if err != nil {
+		w.c.Logger.WarnContext(ctx, "a vendor call failed", "channel", w.c.Channel, "devices", len(devices), "attempt", r.attempt, "error", err.Error())
+		reply = channels.All(cmd, channels.Unknown, "call-failed")
+	}
+	for i, x := range reply.Results {
+		switch {
+		case x.Verdict == channels.Throttled, x.Verdict == channels.Unknown && r.repeatable:
+			r.leave(max(w.backoff(r.attempt), min(reply.RetryAfter, c.Deadline.Sub(start))))
+		case x.Verdict == channels.Accepted:
+			r.add(events.OutcomeAccepted, x.Reason, devices[i])
+		case x.Verdict == channels.Confirmed:
+			r.add(events.OutcomeConfirmed, x.Reason, devices[i])
+		case x.Verdict == channels.Unsupported:
+			r.add(events.OutcomeUnsupported, x.Reason, devices[i])
+		case x.Verdict == channels.Refused:
+			r.add(events.OutcomeRefused, x.Reason, devices[i])
+		default:
+			r.add(events.OutcomeRefused, unknownResult, devices[i])
+		}
+	}
+}
+
+// guarded calls the adapter and checks that it answers for every device in
+// order. A panic in it is an unknown result, not the end of the node.
+func (w *Worker) guarded(ctx context.Context, c channels.Command) (reply channels.Reply, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.c.CallTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the adapter of channel %s panicked: %v", c.Channel, p)
+		}
+	}()
+	// The adapter gets a list of its own: what is recorded must not depend on
+	// what it does with it.
+	own := c
+	own.Devices = slices.Clone(c.Devices)
+	if reply, err = w.c.Emitter.Emit(ctx, own); err != nil {
+		return reply, err
+	}
+	if len(reply.Results) != len(c.Devices) {
+		return reply, fmt.Errorf("the adapter answered for %d of %d devices", len(reply.Results), len(c.Devices))
+	}
+	for i, x := range reply.Results {
+		if x.Device != c.Devices[i] {
+			return reply, fmt.Errorf("the adapter's answer %d is for another device than the command's", i)
+		}
+	}
+	return reply, nil
+}
+
+// lasting returns a context that ends a while after ctx does.
+func lasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-long.Done():
+		}
+	})
+	return long, func() {
+		stop()
+		cancel()
+	}
+}

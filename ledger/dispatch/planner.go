@@ -1,0 +1,303 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/projections"
+)
+
+// PlannerConfig configures a Planner.
+type PlannerConfig struct {
+	Log        events.Log
+	Projection *projections.Projection
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	// Gather is the shortest time between two looks for work, so that late
+	// facts are commanded together. Default 20 milliseconds.
+	Gather time.Duration
+	// Sweep is how often recalls past their deadline are looked for. Default
+	// 30 seconds.
+	Sweep time.Duration
+	// Grace is how long after its deadline a recall waits for outcomes that
+	// are on their way. Default one minute.
+	Grace time.Duration
+}
+
+// Planner issues the commands that running recalls owe, and closes recalls
+// whose window is over.
+type Planner struct{ c PlannerConfig }
+
+// NewPlanner returns a planner; Run makes it work.
+func NewPlanner(c PlannerConfig) *Planner {
+	if c.Gather == 0 {
+		c.Gather = 20 * time.Millisecond
+	}
+	if c.Sweep == 0 {
+		c.Sweep = 30 * time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Planner{c: c}
+}
+
+// Run works until ctx ends (nil) or the projection's store fails. A log that
+// does not answer only delays it.
+func (p *Planner) Run(ctx context.Context) error {
+	gather := time.NewTicker(p.c.Gather)
+	defer gather.Stop()
+	sweep := time.NewTicker(p.c.Sweep)
+	defer sweep.Stop()
+	swept, failures := true, 0
+	for {
+		moved := p.c.Projection.Moved()
+		err := p.round(ctx)
+		if !swept {
+			err = errors.Join(err, p.sweep(ctx))
+			swept = true
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, projections.ErrStore) {
+			return fmt.Errorf("plan commands: %w", err)
+		}
+		var pause <-chan time.Time
+		if err == nil {
+			failures = 0
+		} else {
+			p.c.Logger.WarnContext(ctx, "planning is delayed", "error", err.Error())
+			failures = min(failures+1, 16)
+			moved, pause = nil, time.After(min(p.c.Gather<<failures, pauseMax))
+		}
+		select {
+		case <-ctx.Done():
+		case <-sweep.C:
+			swept = false
+		case <-moved:
+		case <-pause:
+		}
+		select {
+		case <-ctx.Done():
+		case <-gather.C:
+		}
+	}
+}
+
+// pauseMax is the longest wait after rounds that failed.
+const pauseMax = 2 * time.Second
+
+// round issues every command that is owed now. What is wrong with one recall
+// does not keep the others waiting.
+func (p *Planner) round(ctx context.Context) error {
+	work, err := p.c.Projection.Owed()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, w := range work {
+		for _, due := range w.Due {
+			if err := p.issue(ctx, w, due); err != nil {
+				errs = append(errs, fmt.Errorf("recall %s, channel %s: %w", w.Recall, due.Channel, err))
+				if ctx.Err() != nil || logFailed(err) {
+					return errors.Join(errs...)
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// logFailed reports whether an error is the log's, so that the next append
+// would fail as well.
+func logFailed(err error) bool {
+	return errors.Is(err, events.ErrUnknown) || errors.Is(err, events.ErrOverloaded) || errors.Is(err, events.ErrFull)
+}
+
+// perAppend is how many devices one append commands at most: 100 chunks.
+const perAppend = 100 * events.MaxCommandDevices
+
+// maxRaces bounds how often one append is tried again because others were faster
+// or its result was unknown. The next round goes on.
+const maxRaces = 20
+
+// issue commands everything due of one recall on one channel.
+func (p *Planner) issue(ctx context.Context, w projections.Work, due projections.DueChannel) error {
+	fence := due.Fence
+	for races := 0; ; {
+		// An abort may come between two appends.
+		push, recall, err := p.c.Projection.RecallState(w.App, w.Recall)
+		if err != nil || push == nil || recall.State != ledger.Running {
+			return err
+		}
+		planned, late, err := p.c.Projection.DueDevices(w.App, w.Recall, due.Channel, perAppend)
+		if err != nil || len(planned)+len(late) == 0 {
+			return err
+		}
+		planned, late = fit(planned, late)
+		b := batch{partition: p.c.Log.Partition(), push: w.Push, app: w.App, now: p.c.Clock()}
+		template := command(push, recall, due.Channel)
+		if err := b.commands(template, planned, false); err != nil {
+			return err
+		}
+		if err := b.commands(template, late, true); err != nil {
+			return err
+		}
+		// The first command carries the fence, and the batch is all or
+		// nothing: a planner that lost a race has written nothing, and a crash
+		// before or after the append leaves nothing half done.
+		b.records[0].Fenced, b.records[0].Expect = true, fence
+		pos, err := p.c.Log.Append(ctx, append(b.records, b.tail...))
+		if races++; races < maxRaces && (errors.Is(err, events.ErrConflict) || errors.Is(err, events.ErrUnknown)) {
+			subject := events.Subject(b.partition, w.App, events.CommandIssued, w.Push, due.Channel)
+			if fence, err = refence(ctx, p.c.Log, p.c.Projection, subject, fence, err, func() (events.Seq, error) {
+				return p.c.Projection.LastCommand(w.App, w.Push, due.Channel)
+			}); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("append commands: %w", err)
+		}
+		races, fence = 0, pos.Seq-events.Seq(len(b.tail))
+		if err := p.c.Projection.Wait(ctx, pos.Seq); err != nil {
+			return err
+		}
+	}
+}
+
+// fit cuts the lists so that the commands for them stay within one append.
+func fit(planned, late []string) ([]string, []string) {
+	const perDevice = 4 // quotes, comma and its share of the rest
+	size := 0
+	for i, d := range planned {
+		if size += 2 * (len(d) + perDevice); size > events.MaxBatchBytes {
+			return planned[:i], nil
+		}
+	}
+	for i, d := range late {
+		if size += 2 * (len(d) + perDevice); size > events.MaxBatchBytes {
+			return planned, late[:i]
+		}
+	}
+	return planned, late
+}
+
+// refence returns the fence for trying an append again after a lost race or an
+// unknown result. When it returns the projection has applied everything up to
+// the fence, so what is due is judged by nothing older. last tells what the
+// projection holds for the newest event on the subject.
+func refence(ctx context.Context, l events.Log, p *projections.Projection, subject string, fence events.Seq, cause error, last func() (events.Seq, error)) (events.Seq, error) {
+	if err := catchUp(ctx, l, p); err != nil {
+		return 0, errors.Join(cause, err)
+	}
+	known, err := last()
+	if err != nil || known != fence || errors.Is(cause, events.ErrUnknown) {
+		return known, err
+	}
+	// The fold knows nothing newer, so something it quarantined stands on the
+	// subject. The fence is what the log has; a good event may have come
+	// meanwhile, so the projection has to see that as well.
+	var stored events.Seq
+	if err := l.ReadSubject(ctx, subject, func(m events.Message) error {
+		stored = m.Seq
+		return nil
+	}); err != nil {
+		return 0, errors.Join(cause, err)
+	}
+	if err := p.Wait(ctx, stored); err != nil {
+		return 0, errors.Join(cause, err)
+	}
+	known, err = last()
+	return max(known, stored), err
+}
+
+// catchUp waits until the projection has what the log has.
+func catchUp(ctx context.Context, l events.Log, p *projections.Projection) error {
+	end, err := l.End(ctx)
+	if err != nil {
+		return err
+	}
+	return p.Wait(ctx, end.Seq)
+}
+
+// command is the command.issued of a recall on a channel, without devices.
+func command(push *ledger.Push, r *ledger.Recall, channel string) events.Command {
+	action := channels.Action(r.Action)
+	force := r.Replacement != nil && r.Replacement.Force
+	plan := channels.Resolve(push.Profile(), channel, action, push.Slot() != "", force)
+	c := events.Command{
+		Recall: r.Recall, Channel: channel, Action: r.Action, Method: string(plan.Method),
+		Slot: push.Slot(), Forced: plan.Forced, Deadline: r.Deadline,
+	}
+	switch {
+	case action == channels.Override && r.Replacement != nil:
+		c.Replacement, c.Title, c.Body = r.Replacement.Push, r.Replacement.Title, r.Replacement.Body
+	case plan.Method == channels.Overwrite:
+		c.Title = r.Notice
+	}
+	return c
+}
+
+// batch gathers the records of one append.
+type batch struct {
+	partition int
+	app, push string
+	now       time.Time
+	records   []events.Record
+	// tail are the outcomes that follow the commands in the same append.
+	tail []events.Record
+}
+
+// commands adds one command per chunk of devices. Where the channel offers no
+// way, the outcome goes into the same batch: there is nothing to wait for.
+func (b *batch) commands(template events.Command, devices []string, late bool) error {
+	for len(devices) > 0 {
+		n := min(len(devices), events.MaxCommandDevices)
+		c := template
+		c.Devices, c.Late = devices[:n], late
+		devices = devices[n:]
+		r, err := record(b.partition, b.app, b.push, b.now, events.CommandIssued, &c)
+		if err != nil {
+			return err
+		}
+		b.records = append(b.records, r)
+		if channels.Method(c.Method) != channels.None {
+			continue
+		}
+		o := &events.Outcome{Recall: c.Recall, Channel: c.Channel, Devices: c.Devices, Reason: "no-way-back"}
+		if r, err = record(b.partition, b.app, b.push, b.now, events.OutcomeUnsupported, o); err != nil {
+			return err
+		}
+		b.tail = append(b.tail, r)
+	}
+	return nil
+}
+
+// record encodes one event of a push.
+func record(partition int, app, push string, now time.Time, k events.Kind, data events.Data) (events.Record, error) {
+	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: now}, Data: data}
+	if err := events.Check(e); err != nil {
+		return events.Record{}, err
+	}
+	body, err := events.Encode(e)
+	if err != nil {
+		return events.Record{}, err
+	}
+	channel := ""
+	if c, ok := data.(*events.Command); ok {
+		channel = c.Channel
+	}
+	return events.Record{Subject: events.Subject(partition, app, k, push, channel), Data: body}, nil
+}

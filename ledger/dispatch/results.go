@@ -1,0 +1,142 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events"
+)
+
+// results gathers what came of one command, grouped as it is recorded.
+type results struct {
+	w       *Worker
+	event   *events.Event
+	command *events.Command
+	seq     events.Seq
+	attempt int
+	// perCall is how many devices one call takes, 0 means all of a command.
+	perCall int
+	// repeatable is true when a call of the command can be repeated without harm.
+	repeatable bool
+
+	// mu guards what follows: the calls of one command run side by side.
+	mu     sync.Mutex
+	groups []group
+	// left is true when devices are left without an outcome; they are tried
+	// again after a while.
+	left  bool
+	after time.Duration
+}
+
+type group struct {
+	kind    events.Kind
+	reason  string
+	devices []string
+}
+
+func (r *results) add(k events.Kind, reason string, devices ...string) {
+	reason = printable(reason)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.groups, func(g group) bool { return g.kind == k && g.reason == reason })
+	if i < 0 {
+		i = len(r.groups)
+		r.groups = append(r.groups, group{kind: k, reason: reason})
+	}
+	r.groups[i].devices = append(r.groups[i].devices, devices...)
+}
+
+// leave notes that devices are left for another attempt.
+func (r *results) leave(after time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left, r.after = true, max(r.after, after)
+}
+
+// printable makes a reason that an event may hold of whatever an adapter gave:
+// an outcome must not be lost, and its call repeated, for a word.
+func printable(reason string) string {
+	if events.CheckText("reason", reason, events.MaxReason) == nil {
+		return reason
+	}
+	reason = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(reason, "?"))
+	if len(reason) > events.MaxReason {
+		reason = strings.ToValidUTF8(reason[:events.MaxReason], "")
+	}
+	return reason
+}
+
+// commit puts the outcomes on the log, however long that takes: until ctx ends
+// the results are nowhere but here. Outcomes are idempotent in the fold, so an
+// append whose result is unknown is repeated.
+func (r *results) commit(ctx context.Context) error {
+	records, err := r.records()
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	for try := 1; ; try++ {
+		_, err := r.w.c.Committer.Commit(ctx, records)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || errors.Is(err, events.ErrClosed) {
+			return fmt.Errorf("record outcomes: %w", err)
+		}
+		r.w.c.Logger.WarnContext(ctx, "outcomes wait to be recorded", "channel", r.command.Channel, "seq", uint64(r.seq), "error", err.Error())
+		wait := time.NewTimer(min(r.w.backoff(try), commitPause))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
+	}
+	if r.w.c.Observer.Ended != nil {
+		for _, g := range r.groups {
+			r.w.c.Observer.Ended(r.command.Channel, g.kind, len(g.devices))
+		}
+	}
+	return nil
+}
+
+// commitPause is the longest wait before outcomes are given to the log again.
+const commitPause = 5 * time.Second
+
+func (r *results) records() ([]events.Record, error) {
+	now := r.w.c.Clock()
+	partition := r.w.c.Log.Partition()
+	var records []events.Record
+	for _, g := range r.groups {
+		o := &events.Outcome{
+			Recall: r.command.Recall, Channel: r.command.Channel, Devices: g.devices,
+			Command: r.seq, Reason: g.reason, Attempt: r.attempt,
+		}
+		rec, err := record(partition, r.event.App, r.event.Push, now, g.kind, o)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+		sent := g.kind == events.OutcomeAccepted || g.kind == events.OutcomeConfirmed
+		if r.command.Replacement == "" || channels.Method(r.command.Method) != channels.Overwrite || !sent {
+			continue
+		}
+		// The device now has the new push: it can be recalled like any other.
+		f := &events.Fact{Channel: r.command.Channel, Devices: g.devices}
+		if rec, err = record(partition, r.event.App, r.command.Replacement, now, events.PushSent, f); err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}

@@ -1,0 +1,216 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/api"
+)
+
+// Config configures a node. The koanf names are those of the configuration
+// file; flags and environment follow them.
+type Config struct {
+	// Data is the folder of the log, the projection and the node's secrets.
+	Data    string        `koanf:"data"`
+	HTTP    HTTPConfig    `koanf:"http"`
+	Devices DevicesConfig `koanf:"devices"`
+	NATS    NATSConfig    `koanf:"nats"`
+	Log     LogConfig     `koanf:"log"`
+	Recall  RecallConfig  `koanf:"recall"`
+	Memory  MemoryConfig  `koanf:"memory"`
+	// Keys are the credentials of callers; none means open on loopback.
+	Keys []KeyConfig `koanf:"keys"`
+
+	// Emitters carry out commands, by channel. The self-built channel's own is
+	// always there.
+	Emitters map[string]channels.Emitter `koanf:"-"`
+	Logger   *slog.Logger                `koanf:"-"`
+	Clock    func() time.Time            `koanf:"-"`
+	Version  string                      `koanf:"-"`
+}
+
+// HTTPConfig is where the API listens.
+type HTTPConfig struct {
+	Listen  string `koanf:"listen"`
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
+	// BehindProxy says that something in front authenticates callers or ends
+	// TLS, so that listening elsewhere than on loopback is meant.
+	BehindProxy bool `koanf:"behind_proxy"`
+}
+
+// DevicesConfig is where devices of the self-built channel connect.
+type DevicesConfig struct {
+	// Listen is the WebSocket address; "" opens none.
+	Listen string `koanf:"listen"`
+	// URL is what devices are told to connect to; derived from Listen if empty.
+	URL     string `koanf:"url"`
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
+}
+
+// NATSConfig is an external server; without a URL the node runs its own.
+type NATSConfig struct {
+	URL      string `koanf:"url"`
+	Creds    string `koanf:"creds"`
+	User     string `koanf:"user"`
+	Password string `koanf:"password"`
+	NKey     string `koanf:"nkey"`
+	CA       string `koanf:"ca"`
+	Cert     string `koanf:"cert"`
+	Key      string `koanf:"key"`
+	Replicas int    `koanf:"replicas"`
+}
+
+// LogConfig bounds the log.
+type LogConfig struct {
+	MaxAge   time.Duration `koanf:"max_age"`
+	MaxBytes int64         `koanf:"max_bytes"`
+}
+
+// RecallConfig is what native recalls may do.
+type RecallConfig struct {
+	// Window is how long after its start a native push can be recalled.
+	Window time.Duration `koanf:"window"`
+	// MaxLag is how many events the projection may lag behind before the node
+	// is not ready.
+	MaxLag uint64 `koanf:"max_lag"`
+}
+
+// MemoryConfig bounds memory, in bytes.
+type MemoryConfig struct {
+	Pushes int   `koanf:"pushes"`
+	Cache  int64 `koanf:"cache"`
+}
+
+// KeyConfig is one credential of the API.
+type KeyConfig struct {
+	ID    string   `koanf:"id"`
+	Hash  string   `koanf:"hash"`
+	App   string   `koanf:"app"`
+	Roles []string `koanf:"roles"`
+}
+
+// Default returns the configuration of a node on one machine.
+func Default() Config {
+	return Config{
+		Data:   "./recall-data",
+		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
+		NATS:   NATSConfig{Replicas: 1},
+		Log:    LogConfig{MaxAge: 30 * ledger.Day, MaxBytes: 64 << 30},
+		Recall: RecallConfig{Window: 7 * ledger.Day, MaxLag: 100_000},
+		Memory: MemoryConfig{Pushes: 256 << 20, Cache: 128 << 20},
+	}
+}
+
+func (c *Config) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+}
+
+// Validate reports everything that is wrong with the configuration, by name.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
+	}
+	if c.Data == "" {
+		wrong("data", "is empty; name a folder")
+	}
+	longest := c.Recall.Window
+	for _, profile := range []string{"mpaas", "tpns", "timpush", "ums"} {
+		longest = max(longest, ledger.RulesOf(profile, 0).Window)
+	}
+	switch {
+	case c.Recall.Window < time.Minute:
+		wrong("recall.window", "is %s, at least 1m is needed", c.Recall.Window)
+	case c.Log.MaxAge <= longest:
+		wrong("log.max_age", "is %s; it must be longer than the longest recall window, %s, or recalls forget their pushes", c.Log.MaxAge, longest)
+	}
+	if c.Log.MaxBytes < 64<<20 {
+		wrong("log.max_bytes", "is %d, at least %d (64 MiB) is needed", c.Log.MaxBytes, 64<<20)
+	}
+	if n := c.NATS.Replicas; n != 1 && n != 3 && n != 5 {
+		wrong("nats.replicas", "is %d; use 1, 3 or 5", n)
+	} else if c.NATS.URL == "" && n != 1 {
+		wrong("nats.replicas", "is %d, but the embedded server has one; set nats.url for a cluster", n)
+	}
+	for i, k := range c.Keys {
+		if err := k.key().Validate(); err != nil {
+			wrong(fmt.Sprintf("keys[%d]", i), "%v", err)
+		}
+	}
+	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)
+	if c.Devices.Listen != "" {
+		if err := reachable("devices.listen", c.Devices.Listen, c.Devices.TLSCert != "" || c.HTTP.BehindProxy, "TLS (devices.tls_cert, devices.tls_key)"); err != nil {
+			errs = append(errs, err)
+		}
+		if c.NATS.URL != "" {
+			wrong("devices.listen", "needs the embedded server; devices of an external one connect to its own WebSocket port")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h HTTPConfig) validate(credentials bool) []error {
+	var errs []error
+	if (h.TLSCert == "") != (h.TLSKey == "") {
+		errs = append(errs, errors.New("http.tls_cert, http.tls_key: set both or none"))
+	}
+	if err := reachable("http.listen", h.Listen, h.TLSCert != "" || h.BehindProxy, "TLS (http.tls_cert, http.tls_key)"); err != nil {
+		errs = append(errs, err)
+	}
+	if err := reachable("http.listen", h.Listen, credentials || h.BehindProxy, "credentials (keys; make one with: recall key create)"); err != nil {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// reachable refuses an address that others can reach when something is missing.
+func reachable(name, address string, allowed bool, missing string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port", name, address)
+	}
+	if allowed || loopback(host) {
+		return nil
+	}
+	return fmt.Errorf("%s: %s can be reached from elsewhere and needs %s; or say --behind-proxy if something in front does that", name, address, missing)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func (k KeyConfig) key() api.Key { return api.Key{ID: k.ID, Hash: k.Hash, App: k.App, Roles: k.Roles} }
+
+func (c *Config) keys() []api.Key {
+	list := make([]api.Key, 0, len(c.Keys))
+	for _, k := range c.Keys {
+		list = append(list, k.key())
+	}
+	return list
+}
+
+// folders of the data folder.
+func (c *Config) logDir() string        { return filepath.Join(c.Data, "log") }
+func (c *Config) projectionDir() string { return filepath.Join(c.Data, "projection") }
+
+// newID makes ids that sort by time.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

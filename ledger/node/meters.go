@@ -1,0 +1,51 @@
+package node
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
+)
+
+// meters count what the channel workers do.
+type meters struct {
+	calls    *prometheus.HistogramVec
+	devices  *prometheus.CounterVec
+	outcomes *prometheus.CounterVec
+	retries  *prometheus.CounterVec
+}
+
+func newMeters(r prometheus.Registerer) *meters {
+	m := &meters{
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "recall_channel_call_seconds", Help: "Duration of vendor calls.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		}, []string{"channel"}),
+		devices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_channel_call_devices_total", Help: "Devices named in vendor calls.",
+		}, []string{"channel"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_outcomes_total", Help: "Outcomes recorded, by channel and outcome.",
+		}, []string{"channel", "outcome"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_command_retries_total", Help: "Commands put back to be tried again.",
+		}, []string{"channel"}),
+	}
+	r.MustRegister(m.calls, m.devices, m.outcomes, m.retries)
+	return m
+}
+
+func (m *meters) observer() dispatch.Observer {
+	return dispatch.Observer{
+		Called: func(channel string, devices int, d time.Duration) {
+			m.calls.WithLabelValues(channel).Observe(d.Seconds())
+			m.devices.WithLabelValues(channel).Add(float64(devices))
+		},
+		Ended: func(channel string, k events.Kind, devices int) {
+			m.outcomes.WithLabelValues(channel, string(k)).Add(float64(devices))
+		},
+		Retried: func(channel string) { m.retries.WithLabelValues(channel).Inc() },
+	}
+}
