@@ -78,6 +78,7 @@ func (p *Projection) collect(b *pebble.Batch) (map[*dictionary][]uint32, error) 
 		if buf, err = u.checkpoint(b, buf); err != nil {
 			return nil, err
 		}
+		p.weigh(u)
 	}
 	p.changed = p.changed[:0]
 	p.facts = 0
@@ -168,25 +169,30 @@ func (l *layer) checkpoint(b *pebble.Batch, buf []byte, push uint64, no uint16, 
 // evict drops the pushes not used lately when pushes take more memory than
 // allowed. Only what is in the store may go.
 func (p *Projection) evict() {
-	total := 0
+	if p.cost <= p.c.Memory {
+		return
+	}
 	clean := make([]*push, 0, len(p.pushes))
 	for _, u := range p.pushes {
-		total += u.size()
 		if !u.dirty {
 			clean = append(clean, u)
 		}
 	}
-	if total <= p.c.Memory {
-		return
-	}
 	slices.SortFunc(clean, func(a, b *push) int { return cmp.Compare(a.used, b.used) })
 	for _, u := range clean {
-		if total <= p.c.Memory/4*3 {
+		if p.cost <= p.c.Memory/4*3 {
 			return
 		}
-		total -= u.size()
+		p.cost -= u.cost
 		delete(p.pushes, pushID{u.app.no, u.id})
 	}
+}
+
+// weigh brings the push's share of the memory up to date.
+func (p *Projection) weigh(u *push) {
+	p.cost -= u.cost
+	u.cost = u.size()
+	p.cost += u.cost
 }
 
 // Digest checkpoints and returns the hex SHA-256 over all rows in key order:

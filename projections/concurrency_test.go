@@ -33,7 +33,7 @@ func TestQueriesWhileFolding(t *testing.T) {
 		for range 2 {
 			readers.Go(func() { query(ctx, p, rounds) })
 		}
-		for seed := range max(1, 4/slower) {
+		for seed := range max(3, 8/slower) {
 			for i, m := range draw.Example(seed + 6).log.Messages() {
 				e, err := events.Decode(m.Data)
 				if err != nil {

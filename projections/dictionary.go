@@ -18,33 +18,55 @@ type dictionary struct {
 	ch  uint8
 	// n is the number of devices; the next gets ordinal n.
 	n uint32
-	// hashes and ords are the open-addressing table; an ord of 0 is a free
-	// slot, otherwise it is the ordinal plus one.
-	hashes [][2]uint64
-	ords   []uint32
+	// slots is the open-addressing table.
+	slots []slot
 	// fresh holds token pages that changed since the last checkpoint, and the
 	// page being filled.
 	fresh map[uint32][]byte
 	dirty bool
 }
 
+// slot is one entry of the table: 20 bytes side by side, since a look-up is one
+// cache miss and hardly anything else. end is the ordinal plus one, 0 where the
+// slot is free.
+type slot struct {
+	hash tokenHash
+	end  uint32
+}
+
+// tokenHash is 128 bits in words that need no padding.
+type tokenHash [4]uint32
+
 // hashKey is fixed: ordinals are found by these hashes on every replay. 128
 // bits of a keyed hash make a collision of two tokens a matter of theory.
 const hashKey = "recall ledger device dictionary "
 
-func hashToken(token string) [2]uint64 {
+func hashToken(token string) tokenHash {
 	h := highwayhash.Sum128(unsafe.Slice(unsafe.StringData(token), len(token)), unsafe.Slice(unsafe.StringData(hashKey), len(hashKey)))
-	return [2]uint64{binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:])}
+	var t tokenHash
+	for i := range t {
+		t[i] = binary.LittleEndian.Uint32(h[4*i:])
+	}
+	return t
+}
+
+// bytes returns the hash as keys hold it.
+func (t tokenHash) bytes() []byte {
+	b := make([]byte, 0, 16)
+	for _, v := range t {
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
+	return b
 }
 
 // slot returns where the hash is, or the free slot where it belongs.
-func (d *dictionary) slot(h [2]uint64) int {
-	mask := uint64(len(d.ords) - 1)
-	i := h[0] & mask
-	for d.ords[i] != 0 && d.hashes[i] != h {
-		i = (i + 1) & mask
+func (d *dictionary) slot(h tokenHash) *slot {
+	mask := uint32(len(d.slots) - 1)
+	for i := h[0] & mask; ; i = (i + 1) & mask {
+		if s := &d.slots[i]; s.end == 0 || s.hash == h {
+			return s
+		}
 	}
-	return int(i)
 }
 
 // find returns the ordinal of a device the log has named.
@@ -52,36 +74,42 @@ func (d *dictionary) find(token string) (uint32, bool) {
 	if d.n == 0 {
 		return 0, false
 	}
-	o := d.ords[d.slot(hashToken(token))]
-	return o - 1, o != 0
+	s := d.slot(hashToken(token))
+	return s.end - 1, s.end != 0
 }
 
 // ordinal returns the device's ordinal, giving it one if it is new.
 func (d *dictionary) ordinal(token string) uint32 {
-	if int(d.n)*4 >= len(d.ords)*3 {
-		d.grow(max(64, 2*len(d.ords)))
+	ord, fresh := d.add(token)
+	if fresh {
+		d.dirty = true
+		no := ord / tokensPerPage
+		d.fresh[no] = append(binary.AppendUvarint(d.fresh[no], uint64(len(token))), token...)
 	}
-	h := hashToken(token)
-	i := d.slot(h)
-	if o := d.ords[i]; o != 0 {
-		return o - 1
-	}
-	ord := d.n
-	d.hashes[i], d.ords[i] = h, ord+1
-	d.n++
-	d.dirty = true
-	no := ord / tokensPerPage
-	d.fresh[no] = append(binary.AppendUvarint(d.fresh[no], uint64(len(token))), token...)
 	return ord
 }
 
+// add returns the device's ordinal and whether it was given just now.
+func (d *dictionary) add(token string) (uint32, bool) {
+	if int(d.n)*4 >= len(d.slots)*3 {
+		d.grow(max(64, 2*len(d.slots)))
+	}
+	h := hashToken(token)
+	s := d.slot(h)
+	if s.end != 0 {
+		return s.end - 1, false
+	}
+	d.n++
+	s.hash, s.end = h, d.n
+	return d.n - 1, true
+}
+
 func (d *dictionary) grow(size int) {
-	hashes, ords := d.hashes, d.ords
-	d.hashes, d.ords = make([][2]uint64, size), make([]uint32, size)
-	for i, o := range ords {
-		if o != 0 {
-			j := d.slot(hashes[i])
-			d.hashes[j], d.ords[j] = hashes[i], o
+	slots := d.slots
+	d.slots = make([]slot, size)
+	for _, s := range slots {
+		if s.end != 0 {
+			*d.slot(s.hash) = s
 		}
 	}
 }
@@ -99,13 +127,9 @@ func (d *dictionary) load(no uint32, b []byte) error {
 		d.fresh[no] = append([]byte(nil), b...)
 	}
 	for _, t := range tokens {
-		if int(d.n)*4 >= len(d.ords)*3 {
-			d.grow(max(64, 2*len(d.ords)))
+		if _, fresh := d.add(t); !fresh {
+			return errDamaged
 		}
-		h := hashToken(t)
-		i := d.slot(h)
-		d.hashes[i], d.ords[i] = h, d.n+1
-		d.n++
 	}
 	return nil
 }

@@ -192,17 +192,14 @@ func (p *Projection) loadPush(a *app, id string) (*push, error) {
 		return nil, err
 	}
 	p.pushes[pushID{a.no, u.id}] = u
+	p.weigh(u)
 	return u, nil
 }
 
 // readPush reads a push and its pages from the store into a copy of its own.
 func (p *Projection) readPush(a *app, id string) (*push, error) {
-	b, err := p.store.stored(pushKey(a.no, id))
-	if err != nil || b == nil {
-		return nil, err
-	}
-	u, err := decodePush(a, strings.Clone(id), b)
-	if err != nil {
+	u, err := p.readRecord(a, id)
+	if err != nil || u == nil {
 		return nil, err
 	}
 	it, err := p.store.iterate(newKey(rowPage).u64(u.no))
@@ -219,6 +216,15 @@ func (p *Projection) readPush(a *app, id string) (*push, error) {
 		return nil, storeError("read pages", err)
 	}
 	return u, u.checkPages()
+}
+
+// readRecord reads a push without its pages: decision state and counters.
+func (p *Projection) readRecord(a *app, id string) (*push, error) {
+	b, err := p.store.stored(pushKey(a.no, id))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return decodePush(a, strings.Clone(id), b)
 }
 
 // addPage adds a stored page; key is what follows the push in its key.
@@ -288,7 +294,7 @@ func (p *Projection) foldKey(a *app, k *events.Key, m events.Message) error {
 	if m.Subject != events.KeySubject(m.Partition, a.name, k.Key) {
 		return quarantined(errKeySubject)
 	}
-	row := claimKey(a.no, hashBytes(hashToken(k.Key)))
+	row := claimKey(a.no, k.Key)
 	if v, err := p.store.get(row); err != nil || v != nil {
 		return err // the first claim stands; a fenced append cannot give a second
 	}

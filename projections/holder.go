@@ -53,7 +53,7 @@ func (p *Projection) EachNotification(ctx context.Context, app, id, channel, cur
 // false when the recall is not known.
 func (p *Projection) EachRecalled(ctx context.Context, app, recall, outcome, cursor string, f func(Device) error) (bool, error) {
 	p.mu.RLock()
-	u, i, err := p.lookupRecall(app, recall)
+	u, i, err := p.lookupRecall(app, recall, p.peek)
 	p.mu.RUnlock()
 	if err != nil || u == nil {
 		return false, err
@@ -91,6 +91,7 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 		if channel != "" && channel != name {
 			continue
 		}
+		var page pageReader
 		for _, no := range numbers {
 			if ch == from.ch && no < from.ord>>pageBits {
 				continue
@@ -98,11 +99,10 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 			if err := ctx.Err(); err != nil {
 				return true, err
 			}
-			list, err := p.readPage(u, layerNo, ch, no, name, from, want)
-			if err != nil {
+			if err := page.read(p, u, layerNo, ch, no, name, from, want); err != nil {
 				return true, err
 			}
-			for _, d := range list {
+			for _, d := range page.list {
 				if err := f(d); err != nil {
 					return true, err
 				}
@@ -128,33 +128,47 @@ func (u *push) layerChannels(no uint16) []uint8 {
 	return list
 }
 
-// readPage collects the wanted devices of one page.
-func (p *Projection) readPage(u *push, layerNo uint16, ch uint8, no uint32, name string, from place, want func(byte) bool) ([]Device, error) {
+// pageReader collects the wanted devices of one page after another, in memory
+// it keeps.
+type pageReader struct {
+	list []Device
+	// cursors are those of list, one after the other, and ends where each ends.
+	cursors []byte
+	ends    []int
+}
+
+func (g *pageReader) read(p *Projection, u *push, layerNo uint16, ch uint8, no uint32, name string, from place, want func(byte) bool) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	l, facts := u.layer(layerNo, ch), u.layer(0, ch)
 	tokens := tokenReader{p: p, d: u.app.dicts[ch]}
-	var list []Device
+	g.list, g.cursors, g.ends = g.list[:0], g.cursors[:0], g.ends[:0]
 	var failed error
 	l.page(no).each(func(off uint16, v byte) {
 		ord := no<<pageBits | uint32(off)
 		if failed != nil || !want(v) || ch == from.ch && from.after && ord <= from.ord {
 			return
 		}
-		var token string
-		if token, failed = tokens.at(ord); failed != nil {
+		e := Device{Channel: name}
+		if e.Device, failed = tokens.at(ord); failed != nil {
 			return
 		}
-		e := Device{Channel: name, Device: token, Cursor: place{ch: ch, ord: ord}.String()}
 		if layerNo > 0 {
 			e.Mark = ledger.Mark(v)
 			v = facts.get(ord)
 		}
 		e.Facts = ledger.Facts(v)
 		e.Certainty = e.Facts.Standing().Certainty()
-		list = append(list, e)
+		g.list = append(g.list, e)
+		g.cursors = place{ch: ch, ord: ord}.append(g.cursors)
+		g.ends = append(g.ends, len(g.cursors))
 	})
-	return list, failed
+	start, all := 0, string(g.cursors)
+	for i, end := range g.ends {
+		g.list[i].Cursor = all[start:end]
+		start = end
+	}
+	return failed
 }
 
 // place is where a list stands.
@@ -164,8 +178,10 @@ type place struct {
 	after bool
 }
 
-func (p place) String() string {
-	return strconv.Itoa(int(p.ch)) + "." + strconv.FormatUint(uint64(p.ord), 36)
+// append writes the place as a cursor.
+func (p place) append(b []byte) []byte {
+	b = append(strconv.AppendUint(b, uint64(p.ch), 10), '.')
+	return strconv.AppendUint(b, uint64(p.ord), 32)
 }
 
 func parseCursor(s string) (place, error) {
@@ -177,7 +193,7 @@ func parseCursor(s string) (place, error) {
 	if err != nil {
 		return place{}, ErrCursor
 	}
-	ord, err := strconv.ParseUint(b, 36, 32)
+	ord, err := strconv.ParseUint(b, 32, 32)
 	if err != nil {
 		return place{}, ErrCursor
 	}
@@ -210,12 +226,16 @@ type NotificationRecall struct {
 func (p *Projection) Notifications(app, id, channel, device string) ([]Notification, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
-	if err != nil || u == nil {
+	a := p.findApp(app)
+	if a == nil {
+		return nil, nil
+	}
+	members, err := p.scopeMembers(a, events.Scope{Device: device, Channel: channel})
+	if err != nil {
 		return nil, err
 	}
-	members, err := p.scopeMembers(u.app, events.Scope{Device: device, Channel: channel})
-	if err != nil {
+	u, err := p.lookupAt(app, id, members)
+	if err != nil || u == nil {
 		return nil, err
 	}
 	var list []Notification
@@ -291,7 +311,7 @@ func (p *Projection) memberNotifications(app string, s events.Scope, heldOnly bo
 			return nil, err
 		}
 		for _, id := range pushes {
-			u, err := p.lookup(app, id)
+			u, err := p.lookupAt(app, id, []member{m})
 			if err != nil {
 				return nil, err
 			}

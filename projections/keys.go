@@ -79,7 +79,9 @@ func largeKey(app uint32, ch uint8, page uint32) key {
 	return newKey(rowLarge).u32(app).u8(ch).u32(page)
 }
 
-func claimKey(app uint32, hash [16]byte) key { return append(newKey(rowKey).u32(app), hash[:]...) }
+func claimKey(app uint32, k string) key {
+	return append(newKey(rowKey).u32(app), hashToken(k).bytes()...)
+}
 
 func openKey(app uint32, recall string) key   { return newKey(rowOpen).u32(app).text(recall) }
 func recallKey(app uint32, recall string) key { return newKey(rowRecall).u32(app).text(recall) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 )
@@ -137,6 +138,16 @@ func (a *modelApp) push(name string, u *modelPush, now time.Time) Push {
 				c.Possible++
 				c.Undelivered++
 			}
+		}
+		profile, slot := channels.Native, u.created != nil && u.created.Slot != ""
+		if u.created != nil && u.created.Profile != "" {
+			profile = u.created.Profile
+		}
+		switch c.Method = channels.Resolve(profile, channel, channels.Recall, slot, false).Method; c.Method {
+		case channels.None:
+			c.Unreachable = c.Certain + c.Possible
+		case channels.Withhold:
+			c.Unreachable = c.Certain + c.Possible - c.Undelivered
 		}
 		v.Channels = append(v.Channels, c)
 	}

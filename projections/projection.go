@@ -73,6 +73,8 @@ type Projection struct {
 	apps    map[string]*app
 	pushes  map[pushID]*push
 	changed []*push
+	// cost is what pushes take in memory as of the last checkpoint, in bytes.
+	cost int
 	// owed are the recalls that may have notifications without a command. It
 	// is derived: filled again from the open recalls at start.
 	owed    map[owedRecall]struct{}

@@ -26,8 +26,10 @@ type push struct {
 	recalls  []*recall
 
 	dirty bool
-	// used is the fold's tick of the last change, for eviction.
+	// used is the fold's tick of the last change and cost the size as of the
+	// last checkpoint, for eviction.
 	used uint64
+	cost int
 }
 
 // pushChannel is a push on one channel.

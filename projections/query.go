@@ -26,12 +26,49 @@ func (p *Projection) lookup(app, id string) (*push, error) {
 	return p.readPush(a, id)
 }
 
+// peek is lookup without pages, for what the counters answer: a push of millions
+// has a thousand pages.
+func (p *Projection) peek(app, id string) (*push, error) {
+	a := p.findApp(app)
+	if a == nil {
+		return nil, nil
+	}
+	if u := p.pushes[pushID{a.no, id}]; u != nil {
+		return u, nil
+	}
+	return p.readRecord(a, id)
+}
+
+// lookupAt is lookup with only the pages that some devices are on.
+func (p *Projection) lookupAt(app, id string, members []member) (*push, error) {
+	u, err := p.peek(app, id)
+	if err != nil || u == nil || p.pushes[pushID{u.app.no, id}] == u {
+		return u, err
+	}
+	for _, m := range members {
+		for no := range len(u.recalls) + 1 {
+			k := pageKey(u.no, uint16(no), m.ch, m.ord>>pageBits)
+			b, err := p.store.stored(k)
+			if err != nil {
+				return nil, err
+			}
+			if b == nil {
+				continue
+			}
+			if err := u.addPage(k[9:], b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return u, nil
+}
+
 // Push returns what is known of a push, nil when nothing is. now decides
 // between scheduled and sending only.
 func (p *Projection) Push(app, id string, now time.Time) (*Push, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
+	u, err := p.peek(app, id)
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -90,7 +127,7 @@ func (p *Projection) Pushes(app string, g Page, now time.Time) (list []Push, nex
 			next = strconv.FormatUint(last.u64(), 36)
 			break
 		}
-		u, err := p.lookup(app, string(r.value))
+		u, err := p.peek(app, string(r.value))
 		if err != nil {
 			return nil, "", err
 		}
@@ -115,19 +152,23 @@ type State struct {
 func (p *Projection) State(app, id string, scope events.Scope) (State, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
+	a := p.findApp(app)
+	if a == nil {
+		return State{}, nil
+	}
+	var members []member
+	if !scope.Whole() {
+		var err error
+		if members, err = p.scopeMembers(a, scope); err != nil {
+			return State{}, err
+		}
+	}
+	u, err := p.lookupAt(app, id, members)
 	if err != nil || u == nil {
 		return State{}, err
 	}
 	s := State{Push: u.state, LastRecall: u.app.record.LastRecall}
 	s.Push.Recalls = slices.Clone(u.state.Recalls)
-	if scope.Whole() {
-		return s, nil
-	}
-	members, err := p.scopeMembers(u.app, scope)
-	if err != nil {
-		return State{}, err
-	}
 	for _, n := range members {
 		if c := u.channel(n.ch); c != nil && c.layer.get(n.ord) != 0 {
 			s.ScopeKnown = true
@@ -140,7 +181,7 @@ func (p *Projection) State(app, id string, scope events.Scope) (State, error) {
 func (p *Projection) Recall(app, id string) (*Recall, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, id)
+	u, i, err := p.lookupRecall(app, id, p.peek)
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -148,7 +189,8 @@ func (p *Projection) Recall(app, id string) (*Recall, error) {
 	return &v, nil
 }
 
-func (p *Projection) lookupRecall(app, id string) (*push, int, error) {
+// lookupRecall returns a recall's push, found by lookup or peek, and its index.
+func (p *Projection) lookupRecall(app, id string, lookup func(app, id string) (*push, error)) (*push, int, error) {
 	a := p.findApp(app)
 	if a == nil {
 		return nil, 0, nil
@@ -157,7 +199,7 @@ func (p *Projection) lookupRecall(app, id string) (*push, int, error) {
 	if err != nil || name == nil {
 		return nil, 0, err
 	}
-	u, err := p.lookup(app, string(name))
+	u, err := lookup(app, string(name))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -193,7 +235,7 @@ func (p *Projection) Recalls(app string, g Page) (list []Recall, next string, er
 		if i == g.limit() {
 			return list, list[len(list)-1].Recall, nil
 		}
-		u, n, err := p.lookupRecall(app, string(r.key[5:]))
+		u, n, err := p.lookupRecall(app, string(r.key[5:]), p.peek)
 		if err != nil {
 			return nil, "", err
 		}
@@ -212,7 +254,7 @@ func (p *Projection) Key(app, k string) (*events.Key, error) {
 	if a == nil {
 		return nil, nil
 	}
-	b, err := p.store.get(claimKey(a.no, hashBytes(hashToken(k))))
+	b, err := p.store.get(claimKey(a.no, k))
 	if err != nil || b == nil {
 		return nil, err
 	}

@@ -2,4 +2,4 @@
 
 package projections
 
-const slower = 10
+const slower = 16

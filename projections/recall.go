@@ -346,11 +346,3 @@ func (p *Projection) openRecalls() ([]owedRecall, error) {
 	}
 	return list, nil
 }
-
-func hashBytes(h [2]uint64) [16]byte {
-	var b [16]byte
-	for i := range 8 {
-		b[i], b[8+i] = byte(h[0]>>(8*i)), byte(h[1]>>(8*i))
-	}
-	return b
-}

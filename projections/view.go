@@ -3,6 +3,7 @@ package projections
 import (
 	"time"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 )
@@ -35,6 +36,10 @@ type PushChannel struct {
 	Certain     uint32 `json:"certain"`
 	Possible    uint32 `json:"possible"`
 	Undelivered uint32 `json:"undelivered"`
+	// Method is how a recall would take the push back here, and Unreachable
+	// are the holders it could do nothing for.
+	Method      channels.Method `json:"method"`
+	Unreachable uint32          `json:"unreachable"`
 }
 
 // Holders is the number of devices that hold the push on the channel.
@@ -117,7 +122,7 @@ func (p *Projection) viewPush(u *push, now time.Time) *Push {
 		Start: u.state.Start().UTC(), First: p.at(u.first), Last: p.at(u.last), Channels: []PushChannel{},
 	}
 	for _, c := range u.channels {
-		v.Channels = append(v.Channels, viewChannel(u.app, c))
+		v.Channels = append(v.Channels, viewChannel(u, c))
 	}
 	for i := range u.recalls {
 		v.Recalls = append(v.Recalls, p.viewRecall(u, i))
@@ -129,15 +134,22 @@ func (p *Projection) at(seq events.Seq) events.Position {
 	return events.Position{Partition: p.c.Log.Partition(), Seq: seq}
 }
 
-func viewChannel(a *app, c *pushChannel) PushChannel {
+func viewChannel(u *push, c *pushChannel) PushChannel {
 	v := PushChannel{
-		Channel: a.record.Channels[c.ch], Notifications: c.population, Funnel: map[string]uint32{},
+		Channel: u.app.record.Channels[c.ch], Notifications: c.population, Funnel: map[string]uint32{},
 		Certain:     c.standings[ledger.Displayed],
 		Possible:    c.standings[ledger.Undelivered] + c.standings[ledger.Arrived],
 		Undelivered: c.standings[ledger.Undelivered],
 	}
 	for i, n := range ledger.FactNames() {
 		v.Funnel[n.Name] = c.facts[i]
+	}
+	v.Method = channels.Resolve(u.state.Profile(), v.Channel, channels.Recall, u.state.Slot() != "", false).Method
+	switch v.Method {
+	case channels.None:
+		v.Unreachable = v.Holders()
+	case channels.Withhold:
+		v.Unreachable = v.Holders() - v.Undelivered
 	}
 	return v
 }

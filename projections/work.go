@@ -93,7 +93,7 @@ func (p *Projection) Open() ([]Work, error) {
 
 func (p *Projection) work(o owedRecall) (Work, error) {
 	w := Work{App: o.app, Push: o.push, Recall: o.recall}
-	u, i, err := p.lookupRecall(o.app, o.recall)
+	u, i, err := p.lookupRecall(o.app, o.recall, p.peek)
 	if err != nil {
 		return w, err
 	}
@@ -118,7 +118,7 @@ func (p *Projection) work(o owedRecall) (Work, error) {
 func (p *Projection) DueDevices(app, recallID, channel string, limit int) (planned, late []string, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID)
+	u, i, err := p.lookupRecall(app, recallID, p.lookup)
 	if err != nil || u == nil {
 		return nil, nil, err
 	}
@@ -165,7 +165,7 @@ type Touch struct {
 func (p *Projection) Touches(app, recallID, channel string, devices []string) ([]Touch, ledger.RecallState, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID)
+	u, i, err := p.lookupRecall(app, recallID, p.lookup)
 	if err != nil || u == nil {
 		return nil, "", err
 	}
@@ -196,7 +196,7 @@ func (p *Projection) Touches(app, recallID, channel string, devices []string) ([
 func (p *Projection) PushBounds(app, id string) (first, last events.Seq, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
+	u, err := p.peek(app, id)
 	if err != nil || u == nil {
 		return 0, 0, err
 	}
@@ -220,7 +220,10 @@ type Target struct {
 func (p *Projection) Targets(app, id string, action channels.Action, scope events.Scope) ([]Target, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
+	u, err := p.peek(app, id)
+	if err == nil && u != nil && (!scope.Whole() || len(u.recalls) > 0) {
+		u, err = p.lookup(app, id)
+	}
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -313,7 +316,7 @@ func (u *push) eachTaken(action channels.Action, f func(ch uint8, s ledger.Stand
 func (p *Projection) RecallState(app, recallID string) (*ledger.Push, *ledger.Recall, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID)
+	u, i, err := p.lookupRecall(app, recallID, p.peek)
 	if err != nil || u == nil {
 		return nil, nil, err
 	}
@@ -326,7 +329,7 @@ func (p *Projection) RecallState(app, recallID string) (*ledger.Push, *ledger.Re
 func (p *Projection) LastCommand(app, id, channel string) (events.Seq, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, err := p.lookup(app, id)
+	u, err := p.peek(app, id)
 	if err != nil || u == nil {
 		return 0, err
 	}

@@ -154,6 +154,10 @@ func (p *printer) funnel(channels []projections.PushChannel) error {
 		{"certain", func(c *projections.PushChannel) uint32 { return c.Certain }},
 		{"possible", func(c *projections.PushChannel) uint32 { return c.Possible }},
 	}
+	// Holders nobody can reach are the exception, and worth a column then.
+	if far := (tally{"unreachable", func(c *projections.PushChannel) uint32 { return c.Unreachable }}); far.sum(channels) > 0 {
+		holders = append(holders, far)
+	}
 	if one := p.tallies(channels, append(slices.Clone(columns), holders...)); one.width() <= screenWidth {
 		return one.render(p.out)
 	}

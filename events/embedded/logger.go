@@ -41,6 +41,11 @@ func (a *logAdapter) Errorf(format string, v ...any) {
 	a.l.Error("nats server", "text", fmt.Sprintf(format, v...))
 }
 
+// client takes what a connection in the process reports on the side.
+func (a *logAdapter) client(err error) {
+	a.l.Debug("nats client", "error", err.Error())
+}
+
 func (a *logAdapter) Fatalf(format string, v ...any) {
 	err := fmt.Errorf(format, v...)
 	a.mu.Lock()

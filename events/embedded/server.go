@@ -140,7 +140,10 @@ func (s *Server) DeviceAddress() string { return s.address }
 // Connect opens a connection in the process.
 func (s *Server) Connect(name string) (*nats.Conn, error) {
 	nc, err := nats.Connect("", nats.InProcessServer(s.srv), nats.Name(name),
-		nats.UserInfo(internalUser, s.password), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+		nats.UserInfo(internalUser, s.password), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
+		// Without a handler the client writes to standard error. What it tells
+		// of is made good elsewhere: a reader asks again for what it missed.
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { s.log.client(err) }))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the NATS server in the process: %w", err)
 	}

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,6 +19,10 @@ const (
 	ackWait = 4 * time.Second
 	// beat is how often the server is told that a handler still works.
 	beat = time.Second
+	// pullWait is for how long one request for a message stands.
+	pullWait = 9 * time.Second
+	// pullPause is the pause after a request that failed.
+	pullPause = 100 * time.Millisecond
 	// maxInFlight bounds the commands of one queue that wait for a retry.
 	maxInFlight = 10_000
 )
@@ -37,15 +42,9 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		// new ones out.
 		MaxAckPending: maxInFlight,
 	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("open queue %s: %w", name, err)
+	if ctx.Err() != nil {
+		return nil
 	}
-	// A message is asked for only when a worker is free: one that waits here
-	// would count as being worked on, and come again while it still waits.
-	it, err := c.Messages(js.PullMaxMessages(1), js.WithMessagesErrOnMissingHeartbeat(false))
 	if err != nil {
 		return fmt.Errorf("open queue %s: %w", name, err)
 	}
@@ -53,7 +52,7 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		conn: l.conn, partition: l.c.Partition, handle: handle, slots: make(chan struct{}, workers),
 		running: map[uint64]bool{}, closed: make(chan struct{}),
 	}
-	if err := q.run(ctx, it); err != nil {
+	if err := q.run(ctx, c); err != nil {
 		return fmt.Errorf("read queue %s: %w", name, err)
 	}
 	return nil
@@ -75,20 +74,19 @@ type queue struct {
 	running map[uint64]bool
 }
 
-func (q *queue) run(ctx context.Context, it js.MessagesContext) error {
+func (q *queue) run(ctx context.Context, c js.Consumer) error {
 	defer q.handlers.Wait()
 	defer close(q.closed)
-	defer it.Stop()
-	// Drain instead of Stop: a message on its way is handed back.
-	stop := context.AfterFunc(ctx, it.Drain)
-	defer stop()
+	lost := q.conn.StatusChanged(nats.CLOSED)
+	defer q.conn.RemoveStatusListener(lost)
 	for {
-		q.slots <- struct{}{}
-		m, err := it.Next()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		select {
+		case q.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		m, err := q.next(ctx, c, lost)
+		if m == nil {
 			return err
 		}
 		meta, err := m.Metadata()
@@ -98,6 +96,61 @@ func (q *queue) run(ctx context.Context, it js.MessagesContext) error {
 		d := q.newDelivery(m, meta)
 		q.handlers.Go(func() { q.deliver(ctx, d) })
 	}
+}
+
+// next asks for one message until one comes; nil when ctx or the connection
+// ended. A message is asked for only when a worker is free: one that waits here
+// would count as being worked on, and come again while it still waits.
+//
+// Each is a request of its own. The client's iterator holds back its request
+// when the answer to the one before came too fast for it, which it makes good
+// only after a missed heartbeat: with one message at a time a queue then stands
+// still for 30 seconds.
+func (q *queue) next(ctx context.Context, c js.Consumer, lost <-chan nats.Status) (js.Msg, error) {
+	for ctx.Err() == nil {
+		m, err := q.ask(ctx, c, lost)
+		switch {
+		case err == nil:
+			return m, nil
+		case ctx.Err() != nil:
+		case q.conn.IsClosed():
+			return nil, nats.ErrConnectionClosed
+		case errors.Is(err, js.ErrConsumerDeleted), errors.Is(err, js.ErrBadRequest):
+			return nil, err
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+			// There was none for a while.
+		default:
+			// A server that is on its way, down or up, answers so.
+			rest(ctx)
+		}
+	}
+	return nil, nil
+}
+
+// rest pauses before a request that failed is made again.
+func rest(ctx context.Context) {
+	t := time.NewTimer(pullPause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// ask makes one request.
+func (q *queue) ask(ctx context.Context, c js.Consumer, lost <-chan nats.Status) (js.Msg, error) {
+	bounded, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-lost:
+			cancel()
+		case <-done:
+		}
+	}()
+	return c.Next(js.FetchContext(bounded))
 }
 
 func (q *queue) deliver(ctx context.Context, d *delivery) {

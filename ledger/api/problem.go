@@ -158,7 +158,7 @@ func problemKinds() []problemKind {
 		{codeInternal, 500, 0, "Something went wrong here", "The fault is the ledger's. The request id in the answer finds it in the node's log."},
 		{codeBehind, 503, 1, "The projection is behind", "The answer would be older than what was asked for. Try again after the time in Retry-After."},
 		{codeBusy, 503, 1, "Too many requests are under way", "Nothing was done. Try again after the time in Retry-After."},
-		{codeUnknownResult, 503, 1, "It is not known whether this was stored", "Repeat the request as it was: events may be published twice without effect, and a recall is safe to repeat under its idempotency key."},
+		{codeUnknownResult, 503, 1, "It is not known whether this was stored", "Repeat the request as it was: events may be published twice without effect, and a recall is safe to repeat under its idempotency key. Look at the recall first before re-driving it again."},
 		{codeStopping, 503, 1, "The node is stopping", "Nothing was stored. Try again, at another node if there is one."},
 		{codeNotReady, 503, 1, "The node is not ready", "The node does not serve yet, or not any more."},
 		{codeLogFull, 507, 0, "The log is full", "The log reached its size limit and takes nothing. An operator must raise the limit."},

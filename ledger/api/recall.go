@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -259,15 +258,12 @@ func readOptional(ctx context.Context, into any) error {
 	return decodeStrict(b, into)
 }
 
-// redriveTimeout bounds how long a re-drive waits for the projection.
-const redriveTimeout = 10 * time.Second
-
 func (s *Server) redrive(ctx context.Context, in *recallPath) (*output[RedriveAnswer], error) {
 	if err := noBody(ctx); err != nil {
 		return nil, err
 	}
 	// What was refused just now belongs to it as well.
-	bounded, cancel := context.WithTimeout(ctx, redriveTimeout)
+	bounded, cancel := context.WithTimeout(ctx, decisionTimeout)
 	defer cancel()
 	end, err := s.c.Log.End(bounded)
 	if err == nil {
@@ -279,6 +275,10 @@ func (s *Server) redrive(ctx context.Context, in *recallPath) (*output[RedriveAn
 	if err != nil {
 		return nil, err
 	}
-	n, err := dispatch.Redrive(ctx, s.c.Log, s.c.Projection, from(ctx).caller.app, in.Recall, s.c.Clock())
+	n, err := dispatch.Redrive(bounded, s.c.Log, s.c.Projection, from(ctx).caller.app, in.Recall, s.c.Clock())
+	if errors.Is(err, events.ErrUnknown) {
+		// Unlike other requests this one is not safe to repeat blindly.
+		err = problem(codeUnknownResult, "it is unknown whether commands were issued; look at the recall before re-driving it again")
+	}
 	return answer(RedriveAnswer{Recall: in.Recall, Devices: n}, err)
 }

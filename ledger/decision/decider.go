@@ -59,8 +59,8 @@ type Answer struct {
 	Body   []byte
 	// Replayed is true when the idempotency key had an answer already.
 	Replayed bool
-	// Position is where the decision stands in the log; zero when Replayed or
-	// when a refusal was not recorded.
+	// Position is where the last event of the decision stands in the log; zero
+	// when Replayed or when a refusal was not recorded.
 	Position events.Position
 }
 
@@ -116,6 +116,8 @@ type try struct {
 	// lost is true after a conflict, before is the fence it was lost under.
 	lost   bool
 	before events.Seq
+	// limited is true once the request was found to come too early.
+	limited bool
 	// unsure is the answer of which it is unknown whether it was stored.
 	unsure *Answer
 }
@@ -136,6 +138,12 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 	if err != nil {
 		return a, false, err
 	}
+	if a.Refusal != nil && a.Refusal.Code == ledger.RateLimited && t.key != "" && !t.limited {
+		// What limits this request may be its own first one, of which the fold
+		// showed the recall a moment before the key.
+		t.limited = true
+		return a, false, nil
+	}
 	if t.lost && fence == t.before {
 		// The fold saw nothing new, so what was in the way is something it
 		// quarantined. Judge again once everything up to there is folded.
@@ -151,7 +159,7 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 	case errors.Is(err, events.ErrConflict):
 		t.lost = true
 		return a, false, nil
-	case errors.Is(err, events.ErrUnknown) && a.Refusal != nil && t.key == "":
+	case errors.Is(err, events.ErrUnknown) && a.Refusal != nil && (t.key == "" || a.Refusal.Code == ledger.RateLimited):
 		return a, true, nil // recorded or not, nothing hangs on it
 	case errors.Is(err, events.ErrUnknown):
 		// The next round finds it if it was stored, and otherwise appends
@@ -172,8 +180,15 @@ func (t *try) known() (Answer, bool, error) {
 			return Answer{}, false, err
 		}
 		if mine := s.Push.Find(t.id); mine != nil {
-			a := *t.unsure
-			a.Position = events.Position{Partition: d.c.Log.Partition(), Seq: mine.Seq}
+			// What was appended with it stands right behind it.
+			a, last := *t.unsure, mine.Seq
+			if mine.Replacement != nil {
+				last++
+			}
+			if t.key != "" {
+				last++
+			}
+			a.Position = events.Position{Partition: d.c.Log.Partition(), Seq: last}
 			return a, true, nil
 		}
 	}
@@ -214,9 +229,14 @@ func (d *Decider) catchUp(ctx context.Context) error {
 	return d.c.Projection.Wait(ctx, end.Seq)
 }
 
+// showTimeout bounds how long an answer waits to be seen by queries as well.
+const showTimeout = 2 * time.Second
+
 // show waits until queries show a decision, so that who was told of it finds
 // it. The decision is durable and the answer stands even if that takes too long.
 func (d *Decider) show(ctx context.Context, pos events.Position) {
+	ctx, cancel := context.WithTimeout(ctx, showTimeout)
+	defer cancel()
 	_ = d.c.Projection.Wait(ctx, pos.Seq)
 }
 
@@ -264,6 +284,11 @@ func (d *Decider) last(ctx context.Context, subject string) (events.Seq, error) 
 // append writes the decision, fenced, with the key's claim in the same batch.
 // An unkeyed refusal changes nothing and is recorded as the budget allows.
 func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key string, fence fences) (events.Position, error) {
+	if a.Refusal != nil && a.Refusal.Code == ledger.RateLimited {
+		// "Come back in a second" is no answer to keep: the retry it asks for
+		// would get it again for ever.
+		key = ""
+	}
 	now := d.c.Clock()
 	partition := d.c.Log.Partition()
 	var records []events.Record

@@ -26,8 +26,10 @@ const (
 
 // The limits of a demo (L11).
 const (
-	DevicesMin, DevicesMax = 1000, 5_000_000
-	PhonesMin, PhonesMax   = phonesMin, 100
+	DevicesMin = 1000
+	DevicesMax = 5_000_000
+	PhonesMin  = phonesMin
+	PhonesMax  = 100
 )
 
 // Config configures a demo.
@@ -78,7 +80,7 @@ var ErrNotExact = errors.New("the account is not exact")
 
 // Run plays a demo, or goes on with the one in the folder. It returns nil only
 // when the account is exact.
-func Run(ctx context.Context, c Config) error {
+func Run(ctx context.Context, c Config) (err error) {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -89,9 +91,9 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 		p.dir = dir
-		defer os.RemoveAll(dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	err := p.open()
+	err = p.open()
 	switch {
 	case err != nil:
 	case p.state.Step == finished && !c.Keep:

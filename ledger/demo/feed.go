@@ -54,19 +54,19 @@ func (p *play) post(ctx context.Context, body []byte) (events.Seq, error) {
 }
 
 // publish sends packets in one request and keeps the receipt.
-func (p *play) publish(ctx context.Context, from, to int) (events.Seq, error) {
+func (p *play) publish(ctx context.Context, from, to int) error {
 	var body []byte
 	var err error
 	for _, packet := range p.campaign.packets[from:to] {
 		if body, err = p.campaign.append(body, packet, appName, pushName, p.state.Began); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	seq, err := p.post(ctx, body)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return seq, p.receipt(from, to, seq)
+	return p.receipt(from, to, seq)
 }
 
 // receipt notes that packets are on the log, at a position or before it.
@@ -110,10 +110,7 @@ func (p *play) sendAll(ctx context.Context) (reports int, err error) {
 			continue
 		}
 		reports += p.campaign.reports(from, to)
-		g.Go(func() error {
-			_, err := p.publish(ctx, from, to)
-			return err
-		})
+		g.Go(func() error { return p.publish(ctx, from, to) })
 	}
 	return reports, g.Wait()
 }
@@ -142,7 +139,7 @@ func (p *play) trickle(ctx context.Context) error {
 		for to < len(p.campaign.packets) && to-i < perRequest && p.campaign.tickOf(to) == tick {
 			to++
 		}
-		if _, err := p.publish(ctx, i, to); err != nil {
+		if err := p.publish(ctx, i, to); err != nil {
 			return err
 		}
 		for ; i < to; i++ {
@@ -186,7 +183,7 @@ func (p *play) ask(ctx context.Context) error {
 		if i == len(p.campaign.packets) {
 			return errors.New("the campaign ended before the recall was answered; use more devices")
 		}
-		if _, err := p.publish(ctx, i, i+1); err != nil {
+		if err := p.publish(ctx, i, i+1); err != nil {
 			return err
 		}
 		waiting = append(waiting, i)

@@ -182,7 +182,7 @@ func (l *line) accept() {
 
 // relay passes bytes both ways until one side ends or the line is cut.
 func (l *line) relay(near net.Conn) {
-	defer near.Close()
+	defer shut(near)
 	if !l.hold(near) {
 		return
 	}
@@ -191,7 +191,7 @@ func (l *line) relay(near net.Conn) {
 	if err != nil {
 		return
 	}
-	defer far.Close()
+	defer shut(far)
 	if !l.hold(far) {
 		return
 	}
@@ -200,12 +200,15 @@ func (l *line) relay(near net.Conn) {
 	back.Go(func() {
 		// A broken line ends the copy; that is what it is for.
 		_, _ = io.Copy(near, far)
-		near.Close()
+		shut(near)
 	})
 	_, _ = io.Copy(far, near)
-	far.Close()
+	shut(far)
 	back.Wait()
 }
+
+// shut closes one end of the line: that it fails says only that it was closed.
+func shut(c io.Closer) { _ = c.Close() }
 
 // hold notes a connection; false when the line is down.
 func (l *line) hold(c net.Conn) bool {
@@ -230,7 +233,7 @@ func (l *line) cut() {
 	defer l.mu.Unlock()
 	l.down = true
 	for c := range l.conns {
-		c.Close()
+		shut(c)
 	}
 }
 
@@ -241,7 +244,7 @@ func (l *line) mend() {
 }
 
 func (l *line) close() {
-	l.listener.Close()
+	shut(l.listener)
 	l.cut()
 	l.done.Wait()
 }

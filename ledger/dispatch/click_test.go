@@ -112,14 +112,13 @@ type lagging struct {
 
 	mu   sync.Mutex
 	from events.Seq
-	held chan struct{}
 	free chan struct{}
 }
 
 func newLagging(l events.Log) *lagging {
 	free := make(chan struct{})
 	close(free)
-	return &lagging{Log: l, held: make(chan struct{}), free: free}
+	return &lagging{Log: l, free: free}
 }
 
 // hold keeps back what follows a sequence.
@@ -151,15 +150,22 @@ func (l *lagging) Follow(ctx context.Context, from events.Seq, handle func(event
 func (l *lagging) End(ctx context.Context) (events.Position, error) {
 	pos, err := l.Log.End(ctx)
 	l.mu.Lock()
+	behind := pos.Seq > l.from
+	l.mu.Unlock()
+	if behind {
+		l.release()
+	}
+	return pos, err
+}
+
+func (l *lagging) release() {
+	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
 	case <-l.free:
 	default:
-		if pos.Seq > l.from {
-			close(l.free)
-		}
+		close(l.free)
 	}
-	return pos, err
 }
 
 // TestProjectionLags: clicks that stand in the log are seen although the

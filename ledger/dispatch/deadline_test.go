@@ -26,12 +26,15 @@ func TestDeadline(t *testing.T) {
 	id := w.recall("p1", channels.Recall)
 	w.await("commands", func() bool { return w.view(id).Total.Waiting == 0 })
 	w.put(events.OutcomeAccepted, "p1", &events.Outcome{Recall: id, Channel: "apns", Devices: devices[:100]})
+	w.create("empty")
+	empty := w.recall("empty", channels.Recall)
 
 	w.advance(7*ledger.Day + 30*time.Second) // past the deadline, within the grace
 	w.create("p2")
 	w.fact(events.PushSent, "p2", "apns", "x")
 	other := w.recall("p2", channels.Recall)
-	w.await("the planner came round", func() bool { return w.view(other).Total.Waiting == 0 })
+	// Recalls are closed in their order, and the empty one needs no grace.
+	w.await("the planner swept", func() bool { return w.view(empty).State == ledger.Completed })
 	if v := w.view(id); v.State != ledger.Running || v.Total.Expired != 0 {
 		t.Errorf("within the grace the recall is %s with %d expired", v.State, v.Total.Expired)
 	}
@@ -50,8 +53,8 @@ func TestDeadline(t *testing.T) {
 	if n := len(w.commanded(id)); n != 1202 {
 		t.Errorf("%d devices were commanded, want 1202: late facts after the deadline get no command", n)
 	}
-	if n := len(w.entries(events.RecallCompleted)); n != 1 {
-		t.Errorf("%d ends on the log, want 1", n)
+	if n := len(w.entries(events.RecallCompleted)); n != 2 {
+		t.Errorf("%d ends on the log, want 2", n)
 	}
 	// An outcome that was on its way still counts for what it is.
 	w.put(events.OutcomeAccepted, "p1", &events.Outcome{Recall: id, Channel: "apns", Devices: devices[100:101]})
@@ -134,4 +137,24 @@ func TestRetryEndsAtDeadline(t *testing.T) {
 	id := w.recall("p1", channels.Recall)
 	w.settled(id)
 	w.ended(id, "apns", []string{"d"}, "expired window-closed")
+}
+
+// TestWorkerAfterCompletion: what a recall left open when it was completed is
+// not carried out, also by a worker whose clock is behind.
+func TestWorkerAfterCompletion(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan()
+	w.create("p1")
+	w.fact(events.PushSent, "p1", "apns", "d")
+	id := w.recall("p1", channels.Recall)
+	w.await("commands", func() bool { return w.view(id).Total.Waiting == 0 })
+	p.halt(t)
+	w.put(events.RecallCompleted, "p1", &events.Closed{Recall: id})
+	emitter := scripted.New(scripted.Config{})
+	w.work("apns", emitter)
+	w.settled(id)
+	w.ended(id, "apns", []string{"d"}, "expired window-closed")
+	if n := len(emitter.Calls()); n != 0 {
+		t.Errorf("%d calls after the end", n)
+	}
 }

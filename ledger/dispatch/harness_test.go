@@ -50,6 +50,7 @@ type world struct {
 	ids    atomic.Int64
 	mu     sync.Mutex
 	parts  []*part
+	folds  []func()
 	audits []*audit
 }
 
@@ -121,12 +122,15 @@ func newWorldOn(t *testing.T, log events.Log, c *clock) *world {
 	w.parts = nil
 	w.decider = w.newDecider(w.projection)
 	t.Cleanup(func() {
-		// The order of a node: first what acts, then what writes.
+		// The order of a node: what acts, what writes, what folds.
 		for _, p := range slices.Backward(w.parts) {
 			p.halt(t)
 		}
 		committer.halt(t)
 		w.checkCalls()
+		for _, f := range w.folds {
+			f()
+		}
 		cancel()
 	})
 	return w
@@ -142,7 +146,7 @@ func (w *world) projectOn(log events.Log) *projections.Projection {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	w.t.Cleanup(func() {
+	w.folds = append(w.folds, func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Error(err)

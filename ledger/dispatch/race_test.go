@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/channels/scripted"
@@ -157,15 +158,23 @@ func TestJunkAndRival(t *testing.T) {
 	w.fact(events.PushSent, "p1", "harmony", names("d", 700)...)
 	id := w.recall("p1", channels.Recall)
 	var once sync.Once
+	var lag *lagging
 	rival := &meddler{Log: w.log, before: func() {
 		once.Do(func() {
+			end, err := w.log.End(w.ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			lag.hold(end.Seq)
 			p := w.plan()
 			w.await("the other's commands", func() bool { return len(w.commanded(id)) == 700 })
 			p.halt(t)
+			// A planner that does not wait has appended long before this.
+			time.AfterFunc(50*time.Millisecond, lag.release)
 		})
 	}}
-	// The planner's own projection is behind the rival's.
-	lag := newLagging(rival)
+	// The planner's own projection falls behind the rival's.
+	lag = newLagging(rival)
 	p := w.projectOn(lag)
 	end, err := w.log.End(w.ctx)
 	if err != nil {
