@@ -54,6 +54,13 @@ func TestReadme(t *testing.T) {
 	if out, err := sh("recall ready --wait 30s").CombinedOutput(); err != nil {
 		t.Fatalf("recall ready: %v\n%s", err, out)
 	}
+	example, err := filepath.Abs("../../deploy/recall.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := sh("recall serve --check --data ./other --listen 127.0.0.1:0 --config " + example).CombinedOutput(); err != nil {
+		t.Errorf("the example configuration: %v\n%s", err, out)
+	}
 	for _, step := range steps(session) {
 		out, err := sh(step.command).CombinedOutput()
 		var exited *exec.ExitError
