@@ -16,8 +16,6 @@ type Delivery interface {
 	Ack(ctx context.Context) error
 	// Retry asks to have the message again after a while.
 	Retry(ctx context.Context, after time.Duration) error
-	// Extend tells that the work goes on, so that nobody else gets the message.
-	Extend(ctx context.Context) error
 }
 
 // Queue delivers messages of a log to workers, at least once each, and

@@ -2,6 +2,8 @@ package projections
 
 import (
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,4 +116,60 @@ func openRaw(t *testing.T, c Config) *pebble.DB {
 		t.Fatal(err)
 	}
 	return s.db
+}
+
+// gate is a file system that holds up the next sync of the write-ahead log.
+type gate struct {
+	armed           atomic.Bool
+	reached, opened chan struct{}
+}
+
+func (g *gate) String() string { return "gate" }
+
+// MaybeError implements errorfs.Injector.
+func (g *gate) MaybeError(op errorfs.Op) error {
+	switch op.Kind {
+	case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+		if strings.HasSuffix(op.Path, ".log") && g.armed.Swap(false) {
+			close(g.reached)
+			<-g.opened
+		}
+	}
+	return nil
+}
+
+// While a checkpoint is on its way to the disk the fold goes on: what it writes
+// is seen, what it changes meanwhile is neither evicted nor forgotten.
+func TestFoldDuringCheckpoint(t *testing.T) {
+	f := newFixture(t)
+	g := &gate{reached: make(chan struct{}), opened: make(chan struct{})}
+	fs := vfs.NewMem()
+	c := f.config(errorfs.Wrap(fs, g))
+	c.Memory = 1
+	p := f.open(c)
+	f.put(events.PushSent, "a", &events.Fact{Channel: "fcm", Devices: block(0, 300), Users: append([]string{"u1"}, make([]string, 299)...)})
+	f.recall("a", "r", "recall", events.Scope{})
+	f.catchUp(p)
+	g.armed.Store(true)
+	done := make(chan error, 1)
+	go func() { done <- p.Checkpoint() }()
+	soon(t, g.reached)
+	compare(t, p, modelOf(f.log.Messages()))
+	f.fact(events.ClickClicked, "a", "fcm", "b1")
+	f.fact(events.PushSent, "b", "fcm", "b1", "new")
+	f.put(events.RecallAborted, "a", &events.Closed{Recall: "r"})
+	f.catchUp(p)
+	compare(t, p, modelOf(f.log.Messages()))
+	close(g.opened)
+	if err := soon(t, done); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, p, modelOf(f.log.Messages()))
+	if got, want := must(p.Digest())(t), must(f.folded().Digest())(t); got != want {
+		t.Error("the content differs from an undisturbed fold")
+	}
+	closeNow(t, p)
+	p = f.open(f.config(fs))
+	closeAfter(t, p)
+	compare(t, p, modelOf(f.log.Messages()))
 }

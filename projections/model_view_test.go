@@ -208,7 +208,7 @@ func (u *modelPush) recall(name string, r *modelRecall) Recall {
 	if n := len(r.marks); n > 0 {
 		v.Percent = 100 * float64(v.Total.Done()) / float64(n)
 	}
-	v.Settled = v.Total.Waiting == 0 && v.Total.Pending == 0
+	v.Settled = v.Total.Pending == 0 && (v.State != ledger.Running || v.Total.Waiting == 0)
 	return v
 }
 

@@ -63,7 +63,8 @@ type Recall struct {
 	// Percent is how much of planned and late has a terminal outcome, 100
 	// when there is nothing to do.
 	Percent float64 `json:"percent"`
-	// Settled is true when every command has its outcome; a late device can
+	// Settled is true when every command has its outcome and none is owed. An
+	// aborted recall owes none; a late device can
 	// unsettle a running recall until its deadline.
 	Settled  bool            `json:"settled"`
 	Total    RecallCounts    `json:"total"`
@@ -174,7 +175,7 @@ func (p *Projection) viewRecall(u *push, i int) Recall {
 			T50: c.times.quantile(50).Milliseconds(), T95: c.times.quantile(95).Milliseconds(), T99: c.times.quantile(99).Milliseconds(),
 		})
 	}
-	v.Settled = v.Total.Open() == 0
+	v.Settled = v.Total.Pending == 0 && (v.Total.Waiting == 0 || v.State != ledger.Running)
 	v.Percent = 100
 	if all := v.Total.Planned + v.Total.Late; all > 0 {
 		v.Percent = 100 * float64(v.Total.Done()) / float64(all)

@@ -42,11 +42,11 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		// new ones out.
 		MaxAckPending: maxInFlight,
 	})
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("open queue %s: %w", name, err)
+	}
+	if c == nil {
+		return nil // ctx ended first
 	}
 	q := &queue{
 		conn: l.conn, partition: l.c.Partition, handle: handle, slots: make(chan struct{}, workers),
@@ -257,8 +257,6 @@ func (d *delivery) Retry(ctx context.Context, after time.Duration) error {
 	d.ended = d.ended || err == nil
 	return err
 }
-
-func (d *delivery) Extend(context.Context) error { return d.m.InProgress() }
 
 // handBack puts the message back when the queue stops. If that fails it comes
 // again after ackWait.
