@@ -21,6 +21,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -102,7 +103,8 @@ func start(t testing.TB, o options) *node {
 	n.run(o.stuck)
 
 	c := Config{
-		Log: n.log, Projection: n.projection, Committer: n.committer, Clock: n.now, NewID: newID, Keys: o.keys, Version: "test",
+		Credentials: must[*facade.Credentials](t)(facade.OpenCredentials(t.TempDir())),
+		Log:         n.log, Projection: n.projection, Committer: n.committer, Clock: n.now, NewID: newID, Keys: o.keys, Version: "test",
 		Logger:         slog.New(slog.NewTextHandler(n.lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		DevicePassword: func(app, device string) string { return "password of " + app + " " + device }, DeviceURL: "ws://devices",
 		Decider: decision.New(decision.Config{

@@ -31,10 +31,10 @@ func (s *Server) document() {
 	doc := s.api.OpenAPI()
 	schemas := doc.Components.Schemas
 	for _, r := range routes() {
-		op := doc.Paths[r.path].Get
-		if r.method == http.MethodPost {
-			op = doc.Paths[r.path].Post
-		}
+		item := doc.Paths[r.path]
+		op := map[string]*huma.Operation{
+			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete,
+		}[r.method]
 		s.documentParams(&r, op)
 		if r.body != nil {
 			op.RequestBody = &huma.RequestBody{Required: r.id != "abort-recall", Content: map[string]*huma.MediaType{}}
@@ -65,7 +65,7 @@ func (s *Server) document() {
 			op.Description = "Needs one of the roles " + strings.Join(append(r.roles[:len(r.roles):len(r.roles)], RoleAdmin), ", ") + "."
 		}
 	}
-	for _, closed := range []string{"AbortRequest", "EventBody", "RecallRequest", "Replacement", "Scope"} {
+	for _, closed := range []string{"AbortRequest", "EventBody", "FacadeSecret", "RecallRequest", "Replacement", "Scope"} {
 		schemas.Map()[closed].AdditionalProperties = false
 	}
 	// Huma's own error types are never answered.

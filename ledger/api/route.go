@@ -108,6 +108,13 @@ func routes() []route {
 		{id: "list-channels", method: get, path: "/v1/channels", roles: anybody, class: classOrdinary,
 			summary: "Show what each channel allows", add: with((*Server).listChannels)},
 
+		{id: "list-facade-credentials", method: get, path: "/v1/facades", roles: admins, class: classOrdinary,
+			summary: "List the keys with which vendor clients act for the app", add: with((*Server).facadeCredentials)},
+		{id: "put-facade-credential", method: http.MethodPut, path: "/v1/facades/{facade}/{id}", roles: admins, class: classOrdinary,
+			summary: "Enter or change a key of a vendor client", add: with((*Server).putFacadeCredential), body: FacadeSecret{}, types: json},
+		{id: "delete-facade-credential", method: http.MethodDelete, path: "/v1/facades/{facade}/{id}", roles: admins, class: classOrdinary,
+			summary: "Delete a key of a vendor client", add: with((*Server).deleteFacadeCredential)},
+
 		{id: "live", method: get, path: "/livez", summary: "Say that the process serves", plain: (*Server).live, answer: Status{}},
 		{id: "ready", method: get, path: "/readyz", summary: "Say whether the node should get traffic", plain: (*Server).ready, answer: Status{}},
 		{id: "metrics", method: get, path: "/metrics", summary: "Show metrics in the Prometheus text format", plain: (*Server).serveMetrics, answer: "", kind: "text/plain"},

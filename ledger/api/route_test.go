@@ -50,6 +50,10 @@ func tenantCases(i ids) map[string]tenantCase {
 		"list-quarantine":         {"/v1/quarantine", "", 200, 200},
 		"list-dead-letters":       {"/v1/dead-letters", "", 200, 200},
 		"list-channels":           {"/v1/channels", "", 200, 200},
+		"list-facade-credentials": {"/v1/facades", "", 200, 200},
+		// A vendor's key acts for one app: who enters it first has it.
+		"put-facade-credential":    {path("facades", "ums", i.push), `{"secret":"s"}`, 200, 400},
+		"delete-facade-credential": {path("facades", "tpns", i.push), "", 200, 200},
 	}
 }
 
@@ -129,6 +133,7 @@ func TestRoles(t *testing.T) {
 		"preview-recall": "read recall", "request-recall": "recall", "list-recalls": "read recall", "get-recall": "read recall",
 		"list-recall-devices": "read recall", "watch-recall": "read recall", "abort-recall": "recall", "redrive-recall": "recall",
 		"list-positions": "publish read recall", "list-quarantine": "read", "list-dead-letters": "read recall", "list-channels": "publish read recall",
+		"list-facade-credentials": "", "put-facade-credential": "", "delete-facade-credential": "",
 	}
 	var keys []Key
 	tokens := map[string]string{}

@@ -15,6 +15,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -50,6 +51,8 @@ type Config struct {
 	DevicePassword func(app, device string) string
 	// DeviceURL is where devices connect.
 	DeviceURL string
+	// Credentials are the keys of the vendor facades; nil when there are none.
+	Credentials *facade.Credentials
 	// Since is the end of the log when the node started: no read is answered
 	// from an older state, so that a restart takes nothing back that was told
 	// before it.

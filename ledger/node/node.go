@@ -17,6 +17,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -31,8 +32,10 @@ type Node struct {
 	committer  *events.Committer
 	decider    *decision.Decider
 	secrets    selfbuilt.Credentials
-	http       *http.Server
-	address    string
+	// vendors are the credentials of the facades.
+	vendors *facade.Credentials
+	http    *http.Server
+	address string
 	// since is the end of the log when the node started.
 	since  events.Position
 	stats  *meters
@@ -64,6 +67,9 @@ func (n *Node) open(ctx context.Context) error {
 	n.secrets = selfbuilt.Credentials{Secret: key}
 	if err := n.secrets.Validate(); err != nil {
 		return fmt.Errorf("device secret: %w", err)
+	}
+	if n.vendors, err = facade.OpenCredentials(n.c.Data); err != nil {
+		return fmt.Errorf("facade credentials: %w", err)
 	}
 	if err := n.connect(); err != nil {
 		return err

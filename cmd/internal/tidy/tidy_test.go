@@ -67,7 +67,7 @@ var mayImport = []struct {
 	{`ledger/(decision|dispatch)`, []string{`projections`, `ledger`, `channels`, `events`}},
 	{`ledger/facade`, []string{`ledger/decision`, `projections`, `ledger`, `channels`, `events`}},
 	{`ledger/facade/\w+`, []string{`ledger/facade`, `ledger/decision`, `projections`, `ledger`, `channels`, `events`}},
-	{`ledger/api`, []string{`channels/selfbuilt`, `ledger/decision`, `ledger/dispatch`, `projections`, `ledger`, `channels`, `events`}},
+	{`ledger/api`, []string{`ledger/facade`, `channels/selfbuilt`, `ledger/decision`, `ledger/dispatch`, `projections`, `ledger`, `channels`, `events`}},
 	{`ledger/node`, []string{`ledger/\w+(/\w+)?`, `projections`, `ledger`, `channels(/\w+)?`, `events(/\w+)?`}},
 	{`ledger/demo`, []string{`ledger/\w+`, `projections`, `ledger`, `channels(/\w+)?`, `events(/\w+)?`}},
 	{`cmd/recall`, []string{`.*`}},

@@ -1,0 +1,247 @@
+package facade
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/recall-ledger/recall-ledger/events"
+)
+
+// Names of the facades, as credentials name them.
+const (
+	MPaaS   = "mpaas"
+	TPNS    = "tpns"
+	TIMPush = "timpush"
+	UMS     = "ums"
+)
+
+// Names lists the facades.
+func Names() []string { return []string{MPaaS, TPNS, TIMPush, UMS} }
+
+// The limits of a credential (L11).
+const (
+	MaxCredentials = 10_000
+	MaxID          = 128
+	MaxSecret      = 512
+	MaxAdmins      = 20
+)
+
+// Credential lets the clients of one facade act for one app.
+type Credential struct {
+	// Facade is one of Names; ID is the vendor's word for the key: mPaaS
+	// AccessKeyId, TPNS AccessId, TIMPush SDKAppID, UMS ChannelKey.
+	Facade string `json:"facade"`
+	ID     string `json:"id"`
+	// App is the tenant the key acts for.
+	App string `json:"app"`
+	// Secret computes or checks the vendor's signatures.
+	Secret string `json:"secret"`
+	// Admins are the TIMPush identifiers that may act; empty means
+	// "administrator".
+	Admins []string `json:"admins,omitempty"`
+	// Disabled keys are refused as the vendor refuses them.
+	Disabled bool `json:"disabled,omitempty"`
+}
+
+// Check reports the field that is wrong as a *events.FieldError.
+func (c Credential) Check() error {
+	if !slices.Contains(Names(), c.Facade) {
+		return &events.FieldError{Field: "facade", Reason: fmt.Sprintf("%q is none of %s", c.Facade, strings.Join(Names(), ", "))}
+	}
+	if err := events.CheckID("id", c.ID, MaxID); err != nil {
+		return err
+	}
+	if err := events.CheckApp("app", c.App); err != nil {
+		return err
+	}
+	if err := events.CheckID("secret", c.Secret, MaxSecret); err != nil {
+		return err
+	}
+	if len(c.Admins) > MaxAdmins {
+		return &events.FieldError{Field: "admins", Reason: fmt.Sprintf("has %d entries, the limit is %d", len(c.Admins), MaxAdmins)}
+	}
+	return nil
+}
+
+// String names the credential without its secret, so that it can be logged.
+func (c Credential) String() string { return c.Facade + "/" + c.ID }
+
+// Credentials are the keys of all facades. They are kept encrypted in one file
+// beside the key that encrypts it; the file is replaced as a whole.
+type Credentials struct {
+	file string
+	aead cipher.AEAD
+
+	mu   sync.RWMutex
+	list map[string]Credential
+	// nobody is the secret against which unknown keys are checked, so that
+	// they cost the same.
+	nobody string
+}
+
+// OpenCredentials opens the credentials kept in a folder.
+func OpenCredentials(dir string) (*Credentials, error) {
+	key, err := fileKey(filepath.Join(dir, "credentials.key"))
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	c := &Credentials{file: filepath.Join(dir, "credentials"), aead: aead, list: map[string]Credential{}, nobody: rand.Text() + rand.Text()}
+	b, err := os.ReadFile(c.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the credentials: %w", err)
+	}
+	n := aead.NonceSize()
+	if len(b) < n {
+		return nil, fmt.Errorf("%s is damaged; restore it, or delete it and enter the credentials again", c.file)
+	}
+	plain, err := aead.Open(nil, b[:n], b[n:], nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be decrypted with credentials.key beside it; restore both from the same backup", c.file)
+	}
+	var list []Credential
+	if err := json.Unmarshal(plain, &list); err != nil {
+		return nil, fmt.Errorf("read the credentials: %w", err)
+	}
+	for _, k := range list {
+		c.list[k.String()] = k
+	}
+	return c, nil
+}
+
+// Find returns the credential of a facade's key. For an unknown key it returns
+// one with a secret nobody knows, so that the caller does the same work.
+func (c *Credentials) Find(facade, id string) (Credential, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	k, ok := c.list[facade+"/"+id]
+	if !ok {
+		return Credential{Facade: facade, ID: id, Secret: c.nobody}, false
+	}
+	return k, true
+}
+
+// List returns the credentials without their secrets.
+func (c *Credentials) List() []Credential {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	list := make([]Credential, 0, len(c.list))
+	for _, k := range c.list {
+		k.Secret = ""
+		list = append(list, k)
+	}
+	slices.SortFunc(list, func(a, b Credential) int { return strings.Compare(a.String(), b.String()) })
+	return list
+}
+
+// Put adds a credential or replaces the one with its facade and id, which must
+// be of the same app.
+func (c *Credentials) Put(k Credential) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old, known := c.list[k.String()]
+	switch {
+	case known && old.App != k.App:
+		return &events.FieldError{Field: "id", Reason: "belongs to another app"}
+	case !known && len(c.list) >= MaxCredentials:
+		return &events.FieldError{Field: "id", Reason: fmt.Sprintf("there are %d credentials, the limit", MaxCredentials)}
+	}
+	c.list[k.String()] = k
+	if err := c.save(); err != nil {
+		// What is not on disk does not hold.
+		if delete(c.list, k.String()); known {
+			c.list[k.String()] = old
+		}
+		return err
+	}
+	return nil
+}
+
+// Delete removes a credential of an app; it reports whether there was one.
+func (c *Credentials) Delete(app, facade, id string) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := facade + "/" + id
+	old, known := c.list[name]
+	if !known || old.App != app {
+		return false, nil
+	}
+	delete(c.list, name)
+	if err := c.save(); err != nil {
+		c.list[name] = old
+		return false, err
+	}
+	return true, nil
+}
+
+// save writes the file under another name first: a crash leaves the old one or
+// the new one.
+func (c *Credentials) save() error {
+	list := make([]Credential, 0, len(c.list))
+	for _, k := range c.list {
+		list = append(list, k)
+	}
+	plain, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	nonce := make([]byte, c.aead.NonceSize())
+	rand.Read(nonce)
+	return replace(c.file, c.aead.Seal(nonce, nonce, plain, nil))
+}
+
+// fileKey reads the key of the file, making it at the first start.
+func fileKey(name string) ([]byte, error) {
+	const size = 32
+	b, err := os.ReadFile(name)
+	switch {
+	case err == nil && len(b) == size:
+		return b, nil
+	case err == nil:
+		return nil, fmt.Errorf("%s holds %d bytes instead of %d; restore it", name, len(b), size)
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	b = make([]byte, size)
+	rand.Read(b)
+	return b, replace(name, b)
+}
+
+func replace(name string, b []byte) error {
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the credentials: %w", err)
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		return fmt.Errorf("write the credentials: %w", err)
+	}
+	return nil
+}

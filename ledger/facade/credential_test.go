@@ -1,0 +1,144 @@
+package facade
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/recall-ledger/recall-ledger/events"
+)
+
+func open(t *testing.T, dir string) *Credentials {
+	t.Helper()
+	c, err := OpenCredentials(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCredentialsSurviveAndHideSecrets(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	want := Credential{Facade: TIMPush, ID: "1400000000", App: "shop", Secret: "a very secret secret", Admins: []string{"administrator"}}
+	if err := c.Put(want); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := open(t, dir).Find(TIMPush, "1400000000")
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+	if got := open(t, dir).List(); len(got) != 1 || got[0].Secret != "" {
+		t.Errorf("List = %+v, want one credential without its secret", got)
+	}
+	if strings.Contains(want.String(), want.Secret) {
+		t.Error("String shows the secret")
+	}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte(want.Secret)) || bytes.Contains(b, []byte(want.ID)) {
+			t.Errorf("%s holds the credential in clear", filepath.Base(path))
+		}
+		info, statErr := d.Info()
+		if statErr == nil && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, want 0600", filepath.Base(path), info.Mode())
+		}
+		return errors.Join(err, statErr)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnknownKeyHasASecretNobodyKnows(t *testing.T) {
+	a, b := open(t, t.TempDir()), open(t, t.TempDir())
+	x, ok := a.Find(UMS, "nobody")
+	if ok || len(x.Secret) < 32 || x.App != "" {
+		t.Errorf("Find of an unknown key = %+v, %v", x, ok)
+	}
+	if y, _ := b.Find(UMS, "nobody"); y.Secret == x.Secret {
+		t.Error("two nodes share the secret of unknown keys")
+	}
+}
+
+func TestCredentialChanges(t *testing.T) {
+	c := open(t, t.TempDir())
+	k := Credential{Facade: UMS, ID: "k", App: "shop", Secret: "s"}
+	if err := c.Put(k); err != nil {
+		t.Fatal(err)
+	}
+	k.Secret = "rotated"
+	if err := c.Put(k); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := c.Find(UMS, "k"); got.Secret != "rotated" {
+		t.Errorf("after Put the secret is %q", got.Secret)
+	}
+	stolen := k
+	stolen.App = "other"
+	var field *events.FieldError
+	if err := c.Put(stolen); !errors.As(err, &field) || field.Field != "id" {
+		t.Errorf("another app took the key: %v", err)
+	}
+	if done, err := c.Delete("other", UMS, "k"); done || err != nil {
+		t.Errorf("another app deleted the key: %v, %v", done, err)
+	}
+	if done, err := c.Delete("shop", UMS, "k"); !done || err != nil {
+		t.Errorf("Delete = %v, %v", done, err)
+	}
+	if _, ok := c.Find(UMS, "k"); ok {
+		t.Error("the deleted key is still there")
+	}
+}
+
+func TestBadCredentials(t *testing.T) {
+	good := Credential{Facade: UMS, ID: "k", App: "shop", Secret: "s"}
+	for field, change := range map[string]func(*Credential){
+		"facade": func(c *Credential) { c.Facade = "apns" },
+		"id":     func(c *Credential) { c.ID = "" },
+		"app":    func(c *Credential) { c.App = "a b" },
+		"secret": func(c *Credential) { c.Secret = strings.Repeat("s", MaxSecret+1) },
+		"admins": func(c *Credential) { c.Admins = make([]string, MaxAdmins+1) },
+	} {
+		c := good
+		change(&c)
+		var f *events.FieldError
+		if err := open(t, t.TempDir()).Put(c); !errors.As(err, &f) || f.Field != field {
+			t.Errorf("Put with a bad %s = %v", field, err)
+		}
+	}
+}
+
+func TestDamagedFilesAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := open(t, dir).Put(Credential{Facade: UMS, ID: "k", App: "shop", Secret: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func([]byte) []byte{
+		"credentials":     func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		"credentials.key": func(b []byte) []byte { return b[:5] },
+	} {
+		file := filepath.Join(dir, name)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, damage(bytes.Clone(b)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenCredentials(dir); err == nil || !strings.Contains(err.Error(), "restore") {
+			t.Errorf("OpenCredentials with a damaged %s = %v, want an error that says what to do", name, err)
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
