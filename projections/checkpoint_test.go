@@ -99,14 +99,6 @@ func TestApplyReadError(t *testing.T) {
 	}
 }
 
-// flushed writes a checkpoint into table files.
-func flushed(t *testing.T, p *Projection) {
-	t.Helper()
-	if err := errors.Join(p.Checkpoint(), p.store.db.Flush()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // openRaw opens the store under a closed projection.
 func openRaw(t *testing.T, c Config) *pebble.DB {
 	t.Helper()

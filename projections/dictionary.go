@@ -24,6 +24,11 @@ type dictionary struct {
 	// page being filled.
 	fresh map[uint32][]byte
 	dirty bool
+
+	// What ordinals works in; seen only keeps its reads from being left out.
+	hashes []tokenHash
+	ords   []uint32
+	seen   uint32
 }
 
 // slot is one entry of the table: 20 bytes side by side, since a look-up is one
@@ -78,23 +83,37 @@ func (d *dictionary) find(token string) (uint32, bool) {
 	return s.end - 1, s.end != 0
 }
 
-// ordinal returns the device's ordinal, giving it one if it is new.
-func (d *dictionary) ordinal(token string) uint32 {
-	ord, fresh := d.add(token)
-	if fresh {
-		d.dirty = true
-		no := ord / tokensPerPage
-		d.fresh[no] = append(binary.AppendUvarint(d.fresh[no], uint64(len(token))), token...)
+// ordinals returns the devices' ordinals, giving one to each that is new. The
+// result is valid until the next call.
+func (d *dictionary) ordinals(tokens []string) []uint32 {
+	d.hashes, d.ords = d.hashes[:0], d.ords[:0]
+	for _, t := range tokens {
+		d.hashes = append(d.hashes, hashToken(t))
 	}
-	return ord
+	// Nearly every look-up misses the processor's caches. Looking at all slots
+	// first, with nothing in between, lets it wait for many at a time.
+	if mask := uint32(len(d.slots) - 1); len(d.slots) > 0 {
+		for i := range d.hashes {
+			d.seen += d.slots[d.hashes[i][0]&mask].end
+		}
+	}
+	for i, h := range d.hashes {
+		ord, fresh := d.add(h)
+		if fresh {
+			d.dirty = true
+			no := ord / tokensPerPage
+			d.fresh[no] = append(binary.AppendUvarint(d.fresh[no], uint64(len(tokens[i]))), tokens[i]...)
+		}
+		d.ords = append(d.ords, ord)
+	}
+	return d.ords
 }
 
 // add returns the device's ordinal and whether it was given just now.
-func (d *dictionary) add(token string) (uint32, bool) {
+func (d *dictionary) add(h tokenHash) (uint32, bool) {
 	if int(d.n)*4 >= len(d.slots)*3 {
 		d.grow(max(64, 2*len(d.slots)))
 	}
-	h := hashToken(token)
 	s := d.slot(h)
 	if s.end != 0 {
 		return s.end - 1, false
@@ -127,7 +146,7 @@ func (d *dictionary) load(no uint32, b []byte) error {
 		d.fresh[no] = append([]byte(nil), b...)
 	}
 	for _, t := range tokens {
-		if _, fresh := d.add(t); !fresh {
+		if _, fresh := d.add(hashToken(t)); !fresh {
 			return errDamaged
 		}
 	}

@@ -18,6 +18,9 @@ import (
 func (p *Projection) Apply(m events.Message) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.store.closed {
+		return errClosed
+	}
 	if uint64(m.Seq) != p.meta.Applied+1 {
 		return fmt.Errorf("the fold is at %d and cannot go on with %d", p.meta.Applied, m.Seq)
 	}

@@ -45,6 +45,9 @@ func (s *store) get(k key) ([]byte, error) {
 
 // stored reads a row from the store, past the overlay.
 func (s *store) stored(k key) ([]byte, error) {
+	if s.closed {
+		return nil, errClosed
+	}
 	v, closer, err := s.db.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -86,9 +89,9 @@ func (s *store) scan(o scanOptions) ([]row, error) {
 	if o.reverse {
 		slices.Reverse(extra)
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: o.from, UpperBound: o.to})
+	it, err := s.iterator(o.from, o.to)
 	if err != nil {
-		return nil, storeError("scan", err)
+		return nil, err
 	}
 	defer it.Close()
 	var rows []row
@@ -140,7 +143,14 @@ func (s *store) scan(o scanOptions) ([]row, error) {
 // iterate returns an iterator over the store's rows with a prefix, past the
 // overlay.
 func (s *store) iterate(prefix key) (*pebble.Iterator, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefix.end()})
+	return s.iterator(prefix, prefix.end())
+}
+
+func (s *store) iterator(from, to []byte) (*pebble.Iterator, error) {
+	if s.closed {
+		return nil, errClosed
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return nil, storeError("scan", err)
 	}

@@ -158,9 +158,18 @@ func (p *Projection) load(ctx context.Context) error {
 	return p.loadOwed()
 }
 
-// Close writes a last checkpoint and closes the store. Run must have returned.
+// Close writes a last checkpoint and closes the store. Run must have returned;
+// queries that still come get an error.
 func (p *Projection) Close() error {
 	err := p.Checkpoint()
+	p.checkpointing.Lock()
+	defer p.checkpointing.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store.closed {
+		return nil
+	}
+	p.store.closed = true
 	return errors.Join(err, p.store.db.Close())
 }
 

@@ -312,9 +312,12 @@ type Stats struct {
 
 // Stats returns the projection's own figures.
 func (p *Projection) Stats() Stats {
-	disk := p.store.db.Metrics().DiskSpaceUsage()
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	var disk uint64
+	if !p.store.closed {
+		disk = p.store.db.Metrics().DiskSpaceUsage()
+	}
 	s := Stats{
 		Applied: p.appliedLocked(), AppliedTime: p.meta.AppliedTime, Apps: len(p.apps), Pushes: p.meta.NextPush - 1,
 		Notifications: p.meta.Notifications, Quarantined: p.meta.Quarantined, DiskBytes: disk,

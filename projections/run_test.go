@@ -165,3 +165,38 @@ func TestRunCheckpoints(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A query that comes while or after the projection closes gets an error at
+// worst: Pebble itself would panic.
+func TestQueriesAfterClose(t *testing.T) {
+	f := newFixture(t)
+	f.put(events.PushSent, "a", &events.Fact{Channel: "fcm", Devices: block(0, 300), Users: append([]string{"u1"}, make([]string, 299)...)})
+	f.recall("a", "r", "recall", events.Scope{})
+	for _, memory := range []int{1, 1 << 30} {
+		c := f.config(vfs.NewMem())
+		c.Memory = memory
+		p := f.open(c)
+		f.catchUp(p)
+		rounds := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		go query(ctx, p, rounds)
+		if err := soon(t, rounds); err != nil {
+			t.Error(err)
+		}
+		closeNow(t, p)
+		soon(t, rounds) // may have begun before
+		if err := soon(t, rounds); !errors.Is(err, errClosed) {
+			t.Errorf("queries after Close: %v", err)
+		}
+		cancel()
+		if _, err := p.Digest(); !errors.Is(err, errClosed) {
+			t.Errorf("Digest after Close: %v", err)
+		}
+		f.fact(events.ClickClicked, "b", "fcm", "d")
+		messages := f.log.Messages()
+		if err := p.Apply(messages[len(messages)-1]); err == nil {
+			t.Error("the fold goes on after Close")
+		}
+		closeNow(t, p) // once more is no error
+	}
+}

@@ -16,7 +16,12 @@ import (
 type store struct {
 	db   *pebble.DB
 	rows overlay
+	// closed is set under the projection's lock; Pebble panics when it is
+	// asked after it was closed.
+	closed bool
 }
+
+var errClosed = errors.New("the projection is closed")
 
 // ErrStore marks failures of the store itself: the disk is full or broken, or
 // the files are damaged.

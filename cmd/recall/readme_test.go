@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -40,6 +41,8 @@ func TestReadme(t *testing.T) {
 		return cmd
 	}
 	serve := sh("exec recall serve")
+	var told bytes.Buffer
+	serve.Stderr = &told
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func TestReadme(t *testing.T) {
 			t.Error(err)
 		}
 		if err := serve.Wait(); err != nil {
-			t.Errorf("recall serve: %v", err)
+			t.Errorf("recall serve: %v\n%s", err, told.String())
 		}
 	}()
 	if out, err := sh("recall ready --wait 30s").CombinedOutput(); err != nil {
