@@ -119,7 +119,7 @@ func newRoot(o *globalOptions) *cobra.Command {
 	add("recalls", "Recalls:", newPreviewCommand(o), newCreateCommand(o), newListCommand(o), newGetCommand(o),
 		newWatchCommand(o), newDevicesCommand(o), newAbortCommand(o), newRedriveCommand(o))
 	add("operate", "Operate:", newPositionsCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
-		newChannelsCommand(o), newDeviceCredentialCommand(o), newVersionCommand(o))
+		newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o), newVersionCommand(o))
 	return root
 }
 

@@ -272,6 +272,29 @@ func (c *Client) DeviceCredential(ctx context.Context, device string) (DeviceCre
 	return a, err
 }
 
+// Facades lists the app's keys of vendor clients. It needs role admin.
+func (c *Client) Facades(ctx context.Context) ([]FacadeCredential, error) {
+	var a FacadeCredentialList
+	err := c.get(ctx, &a, query{}, "facades")
+	return a.Credentials, err
+}
+
+// PutFacade enters a key of a vendor client for the app, or changes it. It
+// needs role admin.
+func (c *Client) PutFacade(ctx context.Context, facade, id string, s FacadeSecret) (FacadeCredential, error) {
+	var a FacadeCredential
+	_, err := c.write(ctx, http.MethodPut, &a, s, "", "facades", facade, id)
+	return a, err
+}
+
+// DeleteFacade deletes a key of a vendor client and reports whether there was
+// one. It needs role admin.
+func (c *Client) DeleteFacade(ctx context.Context, facade, id string) (bool, error) {
+	var a FacadeDeleted
+	_, err := c.write(ctx, http.MethodDelete, &a, nil, "", "facades", facade, id)
+	return a.Deleted, err
+}
+
 // query builds a query string; values that say nothing are left out.
 type query url.Values
 
@@ -333,7 +356,11 @@ func (c *Client) get(ctx context.Context, into any, q query, segments ...string)
 }
 
 func (c *Client) post(ctx context.Context, into, body any, key string, segments ...string) (http.Header, error) {
-	k := call{method: http.MethodPost, path: path(segments...), key: key}
+	return c.write(ctx, http.MethodPost, into, body, key, segments...)
+}
+
+func (c *Client) write(ctx context.Context, method string, into, body any, key string, segments ...string) (http.Header, error) {
+	k := call{method: method, path: path(segments...), key: key}
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {

@@ -30,9 +30,10 @@ func Names() []string { return []string{MPaaS, TPNS, TIMPush, UMS} }
 // The limits of a credential (L11).
 const (
 	MaxCredentials = 10_000
-	MaxID          = 128
-	MaxSecret      = 512
-	MaxAdmins      = 20
+	// MaxID leaves room for the facade's name: together they are events.MaxBy.
+	MaxID     = 120
+	MaxSecret = 512
+	MaxAdmins = 20
 )
 
 // Credential lets the clients of one facade act for one app.

@@ -48,3 +48,11 @@ func (n *Nonces) Use(nonce string, now time.Time) bool {
 	n.queue = append(n.queue, nonce)
 	return true
 }
+
+// Seen reports whether a nonce is remembered, without using it.
+func (n *Nonces) Seen(nonce string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, seen := n.seen[nonce]
+	return seen
+}

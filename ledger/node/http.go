@@ -33,7 +33,7 @@ func (n *Node) openHTTP(ctx context.Context) error {
 		return err
 	}
 	n.http = &http.Server{
-		Handler:           s.Handler(),
+		Handler:           n.front(s.Handler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       2 * time.Minute,
 		// No WriteTimeout: lists of holders and watched recalls are long

@@ -1,0 +1,61 @@
+package node
+
+import (
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/mpaas"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/timpush"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/tpns"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/ums"
+)
+
+// vendor is a facade: it knows its requests and answers them.
+type vendor interface {
+	http.Handler
+	Match(*http.Request) bool
+}
+
+// vendorRequests is how many requests of vendor clients may be under way (L11).
+const vendorRequests = 256
+
+// front gives each request to the facade it is meant for, or else to the
+// native API: clients of other systems change their endpoint and nothing else.
+func (n *Node) front(native http.Handler) http.Handler {
+	desk := facade.NewDesk(facade.Config{
+		Log: n.log, Projection: n.projection, Committer: n.committer, Decider: n.decider,
+		Credentials: n.vendors, Clock: n.c.Clock, Random: rand.Uint32, Logger: n.c.Logger,
+	})
+	started := n.c.Clock()
+	vendors := []vendor{
+		tpns.New(tpns.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+		timpush.New(timpush.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+		// Last: it takes every POST to the root.
+		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+	}
+	slots := make(chan struct{}, vendorRequests)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Clients of UMS look whether anybody is there before their first call.
+		if r.Method == http.MethodHead && r.URL.Path == "/" {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		for _, v := range vendors {
+			if !v.Match(r) {
+				continue
+			}
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+				v.ServeHTTP(w, r)
+			default:
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, "too many requests are under way", http.StatusServiceUnavailable)
+			}
+			return
+		}
+		native.ServeHTTP(w, r)
+	})
+}
