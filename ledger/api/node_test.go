@@ -104,6 +104,7 @@ func start(t testing.TB, o options) *node {
 
 	c := Config{
 		Credentials: must[*facade.Credentials](t)(facade.OpenCredentials(t.TempDir())),
+		Templates:   must[*facade.Templates](t)(facade.OpenTemplates(t.TempDir())),
 		Log:         n.log, Projection: n.projection, Committer: n.committer, Clock: n.now, NewID: newID, Keys: o.keys, Version: "test",
 		Logger:         slog.New(slog.NewTextHandler(n.lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		DevicePassword: func(app, device string) string { return "password of " + app + " " + device }, DeviceURL: "ws://devices",

@@ -65,7 +65,7 @@ func (s *Server) document() {
 			op.Description = "Needs one of the roles " + strings.Join(append(r.roles[:len(r.roles):len(r.roles)], RoleAdmin), ", ") + "."
 		}
 	}
-	for _, closed := range []string{"AbortRequest", "EventBody", "FacadeSecret", "RecallRequest", "Replacement", "Scope"} {
+	for _, closed := range []string{"AbortRequest", "EventBody", "FacadeSecret", "RecallRequest", "Replacement", "Scope", "TemplateText"} {
 		schemas.Map()[closed].AdditionalProperties = false
 	}
 	// Huma's own error types are never answered.

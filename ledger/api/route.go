@@ -114,6 +114,12 @@ func routes() []route {
 			summary: "Enter or change a key of a vendor client", add: with((*Server).putFacadeCredential), body: FacadeSecret{}, types: json},
 		{id: "delete-facade-credential", method: http.MethodDelete, path: "/v1/facades/{facade}/{id}", roles: admins, class: classOrdinary,
 			summary: "Delete a key of a vendor client", add: with((*Server).deleteFacadeCredential)},
+		{id: "list-templates", method: get, path: "/v1/templates", roles: publishers, class: classOrdinary,
+			summary: "List the templates that pushes of vendor clients name", add: with((*Server).templates)},
+		{id: "put-template", method: http.MethodPut, path: "/v1/templates/{name}", roles: admins, class: classOrdinary,
+			summary: "Store a template", add: with((*Server).putTemplate), body: TemplateText{}, types: json},
+		{id: "delete-template", method: http.MethodDelete, path: "/v1/templates/{name}", roles: admins, class: classOrdinary,
+			summary: "Delete a template", add: with((*Server).deleteTemplate)},
 
 		{id: "live", method: get, path: "/livez", summary: "Say that the process serves", plain: (*Server).live, answer: Status{}},
 		{id: "ready", method: get, path: "/readyz", summary: "Say whether the node should get traffic", plain: (*Server).ready, answer: Status{}},

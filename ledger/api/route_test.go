@@ -54,6 +54,9 @@ func tenantCases(i ids) map[string]tenantCase {
 		// A vendor's key acts for one app: who enters it first has it.
 		"put-facade-credential":    {path("facades", "ums", i.push), `{"secret":"s"}`, 200, 400},
 		"delete-facade-credential": {path("facades", "tpns", i.push), "", 200, 200},
+		"list-templates":           {"/v1/templates", "", 200, 200},
+		"put-template":             {path("templates", i.push), `{"title":"t"}`, 200, 200},
+		"delete-template":          {path("templates", i.push), "", 200, 200},
 	}
 }
 
@@ -134,6 +137,7 @@ func TestRoles(t *testing.T) {
 		"list-recall-devices": "read recall", "watch-recall": "read recall", "abort-recall": "recall", "redrive-recall": "recall",
 		"list-positions": "publish read recall", "list-quarantine": "read", "list-dead-letters": "read recall", "list-channels": "publish read recall",
 		"list-facade-credentials": "", "put-facade-credential": "", "delete-facade-credential": "",
+		"list-templates": "publish read", "put-template": "", "delete-template": "",
 	}
 	var keys []Key
 	tokens := map[string]string{}

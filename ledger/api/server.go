@@ -53,6 +53,8 @@ type Config struct {
 	DeviceURL string
 	// Credentials are the keys of the vendor facades; nil when there are none.
 	Credentials *facade.Credentials
+	// Templates are the texts that vendor clients name; nil when there are none.
+	Templates *facade.Templates
 	// Since is the end of the log when the node started: no read is answered
 	// from an older state, so that a restart takes nothing back that was told
 	// before it.

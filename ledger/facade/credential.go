@@ -233,7 +233,7 @@ func fileKey(name string) ([]byte, error) {
 func replace(name string, b []byte) error {
 	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fmt.Errorf("write the credentials: %w", err)
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
 	}
 	if _, err = f.Write(b); err == nil {
 		err = f.Sync()
@@ -242,7 +242,7 @@ func replace(name string, b []byte) error {
 		err = os.Rename(name+".new", name)
 	}
 	if err != nil {
-		return fmt.Errorf("write the credentials: %w", err)
+		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (n *Node) front(native http.Handler) http.Handler {
 		timpush.New(timpush.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
 		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
 		// Last: it takes every POST to the root.
-		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started, Templates: n.template}),
 	}
 	slots := make(chan struct{}, vendorRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,4 +58,10 @@ func (n *Node) front(native http.Handler) http.Handler {
 		}
 		native.ServeHTTP(w, r)
 	})
+}
+
+// template returns a template in the form of mPaaS.
+func (n *Node) template(app, name string) (mpaas.Template, bool) {
+	t, ok := n.texts.Find(app, name)
+	return mpaas.Template{Title: t.Title, Content: t.Body}, ok
 }

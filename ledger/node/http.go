@@ -27,7 +27,7 @@ func (n *Node) openHTTP(ctx context.Context) error {
 		Log: n.log, Projection: n.projection, Decider: n.decider, Committer: n.committer,
 		Clock: n.c.Clock, NewID: newID, Logger: n.c.Logger, Keys: n.c.keys(),
 		DevicePassword: n.secrets.Password, DeviceURL: n.DeviceURL(),
-		Ready: n.ready, Since: end, Credentials: n.vendors, Version: n.c.Version, Registry: registry,
+		Ready: n.ready, Since: end, Credentials: n.vendors, Templates: n.texts, Version: n.c.Version, Registry: registry,
 	})
 	if err != nil {
 		return err

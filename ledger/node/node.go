@@ -34,6 +34,8 @@ type Node struct {
 	secrets    selfbuilt.Credentials
 	// vendors are the credentials of the facades.
 	vendors *facade.Credentials
+	// texts are the templates their pushes name.
+	texts   *facade.Templates
 	http    *http.Server
 	address string
 	// since is the end of the log when the node started.
@@ -70,6 +72,9 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	if n.vendors, err = facade.OpenCredentials(n.c.Data); err != nil {
 		return fmt.Errorf("facade credentials: %w", err)
+	}
+	if n.texts, err = facade.OpenTemplates(n.c.Data); err != nil {
+		return err
 	}
 	if err := n.connect(); err != nil {
 		return err
