@@ -48,16 +48,14 @@ func kindOf(status int) (events.Kind, bool) {
 	return "", false
 }
 
-// channelOf returns the channel of a sender. Sender 1 is the app, whose push
-// went by the way that app_sender names. The numbers are those of a public
-// client; 8 and 9 are contradictory there and stand for nothing here.
-func channelOf(sender, appSender int) (string, bool) {
-	const app = 1
-	table, n := map[int]string{2: "wechat-oa", 3: "wechat-mp", 4: "email", 5: "sms", 6: "dingtalk", 7: "alipay", 10: "wecom"}, sender
-	if sender == app {
-		table, n = map[int]string{0: "jpush", 1: "huawei", 2: "oppo", 3: "vivo", 4: "xiaomi", 5: "meizu", 6: "fcm", 8: "apns"}, appSender
-	}
-	c, ok := table[n]
+// channelOf returns the channel of a sender. Sender 1 is the app: whichever
+// phone maker's channel its push went by, the way back is JPush's own retract of
+// the whole message, so that is its channel here. The numbers are those of a
+// public client; 8 and 9 are contradictory there and stand for nothing here.
+func channelOf(sender int) (string, bool) {
+	c, ok := map[int]string{
+		1: "jpush", 2: "wechat-oa", 3: "wechat-mp", 4: "email", 5: "sms", 6: "dingtalk", 7: "alipay", 10: "wecom",
+	}[sender]
 	return c, ok
 }
 
@@ -69,7 +67,6 @@ type item struct {
 	UserID     string `json:"userid"`
 	SenderID   string `json:"sender_id"`
 	Sender     int    `json:"sender"`
-	AppSender  int    `json:"app_sender"`
 	SentTime   int64  `json:"sent_time"`
 	Error      struct {
 		Code json.RawMessage `json:"code"`
@@ -116,7 +113,7 @@ func add(in *facade.Gather, key facade.Credential, raw json.RawMessage) {
 		return
 	}
 	kind, isFact := kindOf(i.Type)
-	channel, hasChannel := channelOf(i.Sender, i.AppSender)
+	channel, hasChannel := channelOf(i.Sender)
 	switch {
 	case i.ChannelKey != "" && i.ChannelKey != key.ID:
 		in.Ignore("another channelkey") // L10

@@ -55,7 +55,7 @@ func TestCallbackBecomesFacts(t *testing.T) {
 		n.expect("callback", n.do("POST", "/callbacks/ums", body, shop), 200, success)
 	}
 	want := map[string]map[string]uint32{
-		"jpush": {"sent": 2, "delivered": 1, "clicked": 1}, "apns": {"delivered": 1}, "sms": {"failed": 2},
+		"jpush": {"sent": 2, "delivered": 2, "clicked": 1}, "sms": {"failed": 2},
 		"wecom": {"delivered": 1}, "email": {"failed": 1},
 	}
 	if diff := cmp.Diff(want, n.funnels("shop", theMsgID)); diff != "" {

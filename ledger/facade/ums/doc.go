@@ -20,5 +20,6 @@
 //     that nobody reads (L9).
 //   - A callback's 7 and 8, what came of a retract, belong to the retract the
 //     vendor carried out itself. They are logged and otherwise ignored.
-//   - A sender or app_sender without a channel here is logged and passed over.
+//   - A sender without a channel here is logged and passed over. An app's push is
+//     of channel jpush whatever app_sender says: a retract takes it back there.
 package ums
