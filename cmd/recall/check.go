@@ -56,10 +56,7 @@ func (p *printer) effective(c *serveConfig) error {
 	for _, s := range settings() {
 		v := s.show(c.values[s.key])
 		if s.kind == kindList {
-			var ids []string
-			for _, k := range c.node.Keys {
-				ids = append(ids, fmt.Sprintf("%s (%s: %s)", k.ID, k.App, strings.Join(k.Roles, ", ")))
-			}
+			ids := c.entries(s.key)
 			if v = strings.Join(ids, "; "); v == "" {
 				v = "none"
 			}
@@ -177,4 +174,19 @@ func checkFiles(c *node.Config) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// entries names the credentials of a list, without what is secret of them.
+func (c *serveConfig) entries(key string) []string {
+	var ids []string
+	if key == "facades" {
+		for _, f := range c.node.Facades {
+			ids = append(ids, fmt.Sprintf("%s %s (%s)", f.Facade, f.ID, f.App))
+		}
+		return ids
+	}
+	for _, k := range c.node.Keys {
+		ids = append(ids, fmt.Sprintf("%s (%s: %s)", k.ID, k.App, strings.Join(k.Roles, ", ")))
+	}
+	return ids
 }

@@ -147,11 +147,11 @@ func unknownKeys(path, section string, values map[string]any) []error {
 	for _, name := range sortedKeys(values) {
 		key := section + name
 		inside, isSection := values[name].(map[string]any)
-		switch _, known := findSetting(key); {
+		switch set, known := findSetting(key); {
 		case strings.Contains(name, "."):
 			errs = append(errs, &configError{path + ": " + key, errors.New("has a dot in it; write sections, one inside the other")})
-		case known && key == "keys":
-			errs = append(errs, unknownKeyFields(path, values[name])...)
+		case known && set.kind == kindList:
+			errs = append(errs, unknownEntryFields(path, key, values[name])...)
 		case known && isSection:
 			errs = append(errs, &configError{path + ": " + key, errors.New("is a section, expected a value")})
 		case known:
@@ -167,24 +167,27 @@ func unknownKeys(path, section string, values map[string]any) []error {
 	return errs
 }
 
-// unknownKeyFields does the same for the list of credentials.
-func unknownKeyFields(path string, v any) []error {
+// unknownEntryFields does the same for a list of credentials.
+func unknownEntryFields(path, key string, v any) []error {
+	fields, see := []string{"id", "hash", "app", "roles"}, "recall key create"
+	if key == "facades" {
+		fields, see = []string{"facade", "id", "app", "secret", "admins"}, "recall facade --help"
+	}
 	list, ok := v.([]any)
 	if !ok && v != nil {
-		return []error{&configError{path + ": keys", errors.New("is not a list; see recall key create")}}
+		return []error{&configError{path + ": " + key, errors.New("is not a list; see " + see)}}
 	}
-	fields := []string{"id", "hash", "app", "roles"}
 	var errs []error
 	for i, e := range list {
 		m, ok := e.(map[string]any)
 		if !ok {
-			errs = append(errs, &configError{fmt.Sprintf("%s: keys[%d]", path, i), errors.New("is not an entry with id, hash, app and roles")})
+			errs = append(errs, &configError{fmt.Sprintf("%s: %s[%d]", path, key, i), errors.New("is not an entry with " + strings.Join(fields, ", "))})
 			continue
 		}
 		for _, name := range sortedKeys(m) {
 			if !slices.Contains(fields, name) {
-				errs = append(errs, &configError{fmt.Sprintf("%s: keys[%d].%s", path, i, name),
-					errors.New("is not a field of a key" + nearest(name, fields))})
+				errs = append(errs, &configError{fmt.Sprintf("%s: %s[%d].%s", path, key, i, name),
+					errors.New("is not a field of an entry" + nearest(name, fields))})
 			}
 		}
 	}

@@ -63,6 +63,7 @@ func settings() []setting {
 		{key: "memory.pushes", env: "RECALL_MEMORY_PUSHES", kind: kindBytes, help: "memory for pushes that are being written to"},
 		{key: "memory.cache", env: "RECALL_MEMORY_CACHE", kind: kindBytes, help: "memory for what was read from the projection"},
 		{key: "keys", kind: kindList, help: "credentials of callers; see recall key create"},
+		{key: "facades", kind: kindList, help: "keys of vendor clients; see recall facade --help"},
 	}
 }
 

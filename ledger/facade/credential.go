@@ -84,6 +84,8 @@ type Credentials struct {
 
 	mu   sync.RWMutex
 	list map[string]Credential
+	// fixed are those of the configuration: they are not in the file.
+	fixed map[string]Credential
 	// nobody is the secret against which unknown keys are checked, so that
 	// they cost the same.
 	nobody string
@@ -134,7 +136,10 @@ func OpenCredentials(dir string) (*Credentials, error) {
 func (c *Credentials) Find(facade, id string) (Credential, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	k, ok := c.list[facade+"/"+id]
+	k, ok := c.fixed[facade+"/"+id]
+	if !ok {
+		k, ok = c.list[facade+"/"+id]
+	}
 	if !ok {
 		return Credential{Facade: facade, ID: id, Secret: c.nobody}, false
 	}
@@ -145,13 +150,37 @@ func (c *Credentials) Find(facade, id string) (Credential, bool) {
 func (c *Credentials) List() []Credential {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	list := make([]Credential, 0, len(c.list))
-	for _, k := range c.list {
+	list := make([]Credential, 0, len(c.list)+len(c.fixed))
+	for name, k := range c.list {
+		if _, hidden := c.fixed[name]; !hidden {
+			k.Secret = ""
+			list = append(list, k)
+		}
+	}
+	for _, k := range c.fixed {
 		k.Secret = ""
 		list = append(list, k)
 	}
 	slices.SortFunc(list, func(a, b Credential) int { return strings.Compare(a.String(), b.String()) })
 	return list
+}
+
+// Fix adds the credentials of the configuration: they hold for as long as it
+// names them, go before what is in the file, and cannot be changed here.
+func (c *Credentials) Fix(list []Credential) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fixed = map[string]Credential{}
+	for i, k := range list {
+		if err := k.Check(); err != nil {
+			return fmt.Errorf("facades[%d].%w", i, err)
+		}
+		if _, twice := c.fixed[k.String()]; twice {
+			return fmt.Errorf("facades[%d]: %s is there twice", i, k)
+		}
+		c.fixed[k.String()] = k
+	}
+	return nil
 }
 
 // Put adds a credential or replaces the one with its facade and id, which must
@@ -163,6 +192,9 @@ func (c *Credentials) Put(k Credential) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old, known := c.list[k.String()]
+	if _, fixed := c.fixed[k.String()]; fixed {
+		return &events.FieldError{Field: "id", Reason: "is set in the node's configuration; change it there"}
+	}
 	switch {
 	case known && old.App != k.App:
 		return &events.FieldError{Field: "id", Reason: "belongs to another app"}

@@ -142,3 +142,35 @@ func TestDamagedFilesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestCredentialsOfTheConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	if err := c.Put(Credential{Facade: UMS, ID: "k", App: "shop", Secret: "from the file"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Fix([]Credential{{Facade: UMS, ID: "k", App: "shop", Secret: "configured"}}); err != nil {
+		t.Fatal(err)
+	}
+	if k, _ := c.Find(UMS, "k"); k.Secret != "configured" {
+		t.Errorf("the secret is %q, want the configured one", k.Secret)
+	}
+	if list := c.List(); len(list) != 1 || list[0].Secret != "" {
+		t.Errorf("List = %+v, want the key once, without its secret", list)
+	}
+	var field *events.FieldError
+	if err := c.Put(Credential{Facade: UMS, ID: "k", App: "shop", Secret: "s"}); !errors.As(err, &field) || field.Field != "id" {
+		t.Errorf("Put of a configured key = %v, want a refusal", err)
+	}
+	if k, _ := open(t, dir).Find(UMS, "k"); k.Secret != "from the file" {
+		t.Errorf("without the configuration the secret is %q, want the file's", k.Secret)
+	}
+	for _, bad := range [][]Credential{
+		{{Facade: UMS, ID: "k", App: "shop"}},
+		{{Facade: UMS, ID: "k", App: "a", Secret: "s"}, {Facade: UMS, ID: "k", App: "b", Secret: "s"}},
+	} {
+		if err := c.Fix(bad); err == nil || !strings.Contains(err.Error(), "facades[") {
+			t.Errorf("Fix = %v, want an error that names the entry", err)
+		}
+	}
+}

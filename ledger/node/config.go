@@ -13,6 +13,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
 )
 
 // Config configures a node. The koanf names are those of the configuration
@@ -28,6 +29,8 @@ type Config struct {
 	Memory  MemoryConfig  `koanf:"memory"`
 	// Keys are the credentials of callers; none means open on loopback.
 	Keys []KeyConfig `koanf:"keys"`
+	// Facades are the keys of vendor clients; more are entered by the API.
+	Facades []FacadeConfig `koanf:"facades"`
 
 	// Emitters carry out commands, by channel. The self-built channel's own is
 	// always there.
@@ -99,6 +102,23 @@ type KeyConfig struct {
 	Roles []string `koanf:"roles"`
 }
 
+// FacadeConfig is the key of a vendor client, as facade.Credential says.
+type FacadeConfig struct {
+	Facade string   `koanf:"facade"`
+	ID     string   `koanf:"id"`
+	App    string   `koanf:"app"`
+	Secret string   `koanf:"secret"`
+	Admins []string `koanf:"admins"`
+}
+
+func (c *Config) facades() []facade.Credential {
+	list := make([]facade.Credential, 0, len(c.Facades))
+	for _, f := range c.Facades {
+		list = append(list, facade.Credential{Facade: f.Facade, ID: f.ID, App: f.App, Secret: f.Secret, Admins: f.Admins})
+	}
+	return list
+}
+
 // Default returns the configuration of a node on one machine.
 func Default() Config {
 	return Config{
@@ -151,6 +171,9 @@ func (c *Config) Validate() error {
 		if err := k.key().Validate(); err != nil {
 			wrong(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
+	}
+	if err := new(facade.Credentials).Fix(c.facades()); err != nil {
+		errs = append(errs, err)
 	}
 	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)
 	if c.Devices.Listen != "" {

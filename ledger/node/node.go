@@ -73,6 +73,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.vendors, err = facade.OpenCredentials(n.c.Data); err != nil {
 		return fmt.Errorf("facade credentials: %w", err)
 	}
+	if err := n.vendors.Fix(n.c.facades()); err != nil {
+		return err
+	}
 	if n.texts, err = facade.OpenTemplates(n.c.Data); err != nil {
 		return err
 	}

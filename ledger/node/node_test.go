@@ -199,6 +199,7 @@ func TestValidate(t *testing.T) {
 		{"replicas without a cluster", func(c *Config) { c.NATS.Replicas = 3 }, "nats.replicas"},
 		{"even replicas", func(c *Config) { c.NATS.Replicas, c.NATS.URL = 2, "nats://x" }, "nats.replicas"},
 		{"tiny log", func(c *Config) { c.Log.MaxBytes = 1 }, "log.max_bytes"},
+		{"facade without a secret", func(c *Config) { c.Facades = []FacadeConfig{{Facade: "ums", ID: "k", App: "shop"}} }, "facades[0].secret: is missing"},
 		{"bad key", func(c *Config) { c.Keys = []KeyConfig{{ID: "k"}} }, "keys[0]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
