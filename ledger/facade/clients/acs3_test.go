@@ -61,7 +61,7 @@ func TestACS3Revoke(t *testing.T) {
 	for name, query := range map[string]bool{"form": false, "query": true} {
 		t.Run(name, func(t *testing.T) {
 			const target = "a b/*~'()!促"
-			message := "acs3-" + name
+			message := unique("acs3-" + name)
 			newRPC(t, keyID, secret).push(t, simple(message, target))
 			c := newACS3(t, keyID, secret, query)
 			o, err := c.revoke(message, target)

@@ -1,6 +1,7 @@
 // The vendors' clients from npm against a running node. TestNode starts it and
 // says in the environment where the node is.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import test from 'node:test';
 
@@ -70,7 +71,7 @@ for (const [name, make] of Object.entries({
 })) {
   test(name, async (t) => {
     const call = make(secret);
-    const message = `npm ${name}`;
+    const message = `npm ${name} ${randomUUID()}`;
     accepted(await call('PushSimple', simple(message)));
     const revoke = (c, id = message) => c('RevokePushMessage', { MessageId: id, TargetId: target });
 
@@ -97,8 +98,8 @@ for (const [name, make] of Object.entries({
   });
 }
 
-// tim asks TIMPush with a UserSig made by the vendor's library. A global fetch
-// would add a content type; the vendor's callers often send none.
+// tim asks TIMPush with a UserSig made by the vendor's library. Like Node's own
+// http, it sends bytes without a content type.
 async function tim(call, body, key = timKey) {
   const usersig = new tls.Api(Number(timID), key).genUserSig('administrator', 3600);
   const query = new URLSearchParams({
@@ -134,7 +135,7 @@ async function paced(ask, tooOften) {
   }
 }
 
-const revokeTask = (TaskId) => paced(() => tim('revoke', { TaskId, OfflinePushInfo: null }), (a) => a.ErrorCode === 90051);
+const revokeTask = (TaskId, OfflinePushInfo = null) => paced(() => tim('revoke', { TaskId, OfflinePushInfo }), (a) => a.ErrorCode === 90051);
 
 test('TIMPush', async (t) => {
   const id = await task();
@@ -170,12 +171,17 @@ test('TIMPush after mPaaS', async () => {
 });
 
 test('mPaaS after TIMPush', async () => {
-  const id = await task();
-  assert.equal((await revokeTask(id)).ErrorCode, 0);
   const call = popClient('POST', timPopID, timKey);
-  const answer = await paced(() => call('RevokePushTask', { TaskId: id }), (a) => a.ResultCode === '8011');
-  // The revoke without OfflinePushInfo only stopped what was undelivered, so a
-  // recall, which is stronger, may still follow; but only once.
-  accepted(answer);
-  refused(await paced(() => call('RevokePushTask', { TaskId: id }), (a) => a.ResultCode === '8011'), /already taken back/);
+  const revoke = (TaskId) => paced(() => call('RevokePushTask', { TaskId }), (a) => a.ResultCode === '8011');
+
+  const overwritten = await task();
+  assert.equal((await revokeTask(overwritten, { PushFlag: 0, Title: '撤回', Desc: 'taken back' })).ErrorCode, 0);
+  refused(await revoke(overwritten), /already taken back/);
+
+  // Without OfflinePushInfo only what was undelivered is stopped, so a recall,
+  // which is stronger, may still follow; but only once.
+  const stopped = await task();
+  assert.equal((await revokeTask(stopped)).ErrorCode, 0);
+  accepted(await revoke(stopped));
+  refused(await revoke(stopped), /already taken back/);
 });

@@ -19,5 +19,7 @@
 // TPNS and UMS have no client that installs from a registry: their tests use
 // recorded requests, in the facades' own packages.
 //
+// The node's log of the last run is in node.log.
+//
 //	cd ledger/facade/clients && go test ./...
 package clients

@@ -2,8 +2,8 @@ package clients
 
 import (
 	"bufio"
-	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +29,9 @@ const (
 	otherApp = "other"
 	otherID  = "otherid"
 )
+
+// logFile is where the log of the node goes.
+const logFile = "node.log"
 
 // api is the address of the node that all tests talk to.
 var api string
@@ -56,13 +58,19 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	n, err := startNode(dir)
+	// The log stays beside the tests, for looking at it when one failed.
+	file, err := os.Create(logFile)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	n, err := startNode(dir, file)
 	if err != nil {
 		return 1, err
 	}
 	defer func() {
 		if stopped := n.stop(); stopped != nil {
-			err = errors.Join(err, fmt.Errorf("the node ended with %w:\n%s", stopped, n.log()))
+			err = errors.Join(err, fmt.Errorf("the node ended with %w, see %s", stopped, logFile))
 		}
 	}()
 	api = n.api
@@ -71,25 +79,19 @@ func run(m *testing.M) (code int, err error) {
 			return 1, err
 		}
 	}
-	if code = m.Run(); code != 0 {
-		fmt.Fprintf(os.Stderr, "the node's log:\n%s\n", n.log())
-	}
-	return code, nil
+	return m.Run(), nil
 }
 
 // node is a running node.
 type node struct {
 	api string
 	cmd *exec.Cmd
-
-	mu    sync.Mutex
-	lines bytes.Buffer
 	// read is closed when the node's log has ended.
 	read chan struct{}
 }
 
 // startNode builds the product and starts it on a port the system chooses.
-func startNode(dir string) (*node, error) {
+func startNode(dir string, log io.Writer) (*node, error) {
 	binary := filepath.Join(dir, "recall")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./cmd/recall")
 	build.Dir = product
@@ -107,13 +109,13 @@ func startNode(dir string) (*node, error) {
 		return nil, err
 	}
 	serving := make(chan string, 1)
-	go n.follow(stderr, serving)
+	go n.follow(stderr, log, serving)
 	select {
 	case n.api = <-serving:
 	case <-n.read:
-		return nil, fmt.Errorf("the node does not start: %w\n%s", n.cmd.Wait(), n.log())
+		return nil, fmt.Errorf("the node does not start, see %s: %w", logFile, n.cmd.Wait())
 	case <-time.After(time.Minute):
-		return nil, errors.Join(fmt.Errorf("the node did not start within a minute:\n%s", n.log()), n.stop())
+		return nil, errors.Join(fmt.Errorf("the node did not start within a minute, see %s", logFile), n.stop())
 	}
 	ready := exec.Command(binary, "ready", "--wait", "30s", "--api", n.api)
 	ready.Env = environ()
@@ -134,16 +136,13 @@ func environ(settings ...string) []string {
 	return append(list, settings...)
 }
 
-// follow keeps the node's log, and takes its address out of it.
-func (n *node) follow(r io.Reader, serving chan<- string) {
+// follow copies the node's log, and takes its address out of it.
+func (n *node) follow(r io.Reader, log io.Writer, serving chan<- string) {
 	defer close(n.read)
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
-		n.mu.Lock()
-		n.lines.Write(line)
-		n.mu.Unlock()
-		if err != nil {
+		if _, lost := log.Write(line); lost != nil || err != nil {
 			return
 		}
 		var record struct{ Msg, API string }
@@ -151,12 +150,6 @@ func (n *node) follow(r io.Reader, serving chan<- string) {
 			serving <- record.API
 		}
 	}
-}
-
-func (n *node) log() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.lines.String()
 }
 
 // stop ends the node in order.
@@ -169,6 +162,9 @@ func (n *node) stop() error {
 	<-n.read
 	return n.cmd.Wait()
 }
+
+// unique makes an id that no other test uses, however often tests are repeated.
+func unique(name string) string { return name + "-" + rand.Text() }
 
 // problem is what the native API says when it refuses.
 type problem struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,18 +110,18 @@ const (
 
 // TestRPCRevoke recalls a message with the vendor's client (signature v1).
 func TestRPCRevoke(t *testing.T) {
-	c := newRPC(t, keyID, secret)
-	c.push(t, simple("rpc-1", "设备 1/*~"))
-	c.push(t, simple("rpc-1", "设备 1/*~")) // as after an answer that got lost
-	o, err := c.revoke("rpc-1", "somebody")
+	c, id := newRPC(t, keyID, secret), unique("rpc")
+	c.push(t, simple(id, "设备 1/*~"))
+	c.push(t, simple(id, "设备 1/*~")) // as after an answer that got lost
+	o, err := c.revoke(id, "somebody")
 	want(t, "another target", o, err, invalid, "never went to that device")
-	o, err = c.revokeTask("rpc-1")
+	o, err = c.revokeTask(id)
 	want(t, "as a task", o, err, invalid, "no push")
-	o, err = newRPC(t, otherID, secret).revoke("rpc-1", "设备 1/*~")
+	o, err = newRPC(t, otherID, secret).revoke(id, "设备 1/*~")
 	want(t, "another app", o, err, invalid, "no push")
-	o, err = c.revoke("rpc-1", "设备 1/*~")
+	o, err = c.revoke(id, "设备 1/*~")
 	want(t, "revoke", o, err, ok, "")
-	o, err = c.revoke("rpc-1", "设备 1/*~")
+	o, err = c.revoke(id, "设备 1/*~")
 	want(t, "repeat", o, err, invalid, "already taken back")
 	o, err = c.revoke("rpc-nothing", "设备 1/*~")
 	want(t, "unknown", o, err, invalid, "no push")
@@ -161,8 +162,8 @@ func TestRPCErrors(t *testing.T) {
 	})
 }
 
-// TestRPCTask sends by template. A node has no templates of its own, so the task
-// that is recalled is one that another sender recorded for this facade.
+// TestRPCTask sends by template, before and after there is one, and recalls the
+// tasks: its own, and one that another sender recorded for this facade.
 func TestRPCTask(t *testing.T) {
 	c := newRPC(t, keyID, secret)
 	b := mpaas.CreatePushBroadcastRequest()
@@ -183,19 +184,33 @@ func TestRPCTask(t *testing.T) {
 	}
 	want(t, "multiple", outcome{multiple.ResultCode, multiple.PushResult.Success, multiple.PushResult.ResultMsg}, nil, noTemplate, "Test template")
 
-	publish(t, app, `{"kind":"push.created","push":"20842863001","data":{"title":"Sale","profile":"mpaas","slot":"s1",`+
+	if status, err := call(app, http.MethodPut, "/v1/templates/Test%20template", "application/json", `{"title":"#what# for less","body":"Today"}`, &json.RawMessage{}); err != nil || status != http.StatusOK {
+		t.Fatalf("store the template: %d, %v", status, err)
+	}
+	b.Msgkey, b.TemplateKeyValue = unique("broadcast"), `{"what":"Shoes"}`
+	if broadcast, err = c.PushBroadcast(b); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "broadcast with its template", outcome{broadcast.ResultCode, broadcast.PushResult.Success, broadcast.PushResult.ResultMsg}, nil, ok, "")
+	o, err := c.revokeTask(broadcast.PushResult.Data)
+	want(t, "revoke the broadcast", o, err, ok, "")
+	o, err = c.revokeTask(broadcast.PushResult.Data)
+	want(t, "revoke the broadcast again", o, err, invalid, "already taken back")
+
+	task := strconv.FormatInt(time.Now().UnixNano(), 10)
+	publish(t, app, `{"kind":"push.created","push":"`+task+`","data":{"title":"Sale","profile":"mpaas","slot":"s1",`+
 		`"audience":{"kind":"all"},"labels":{"app_id":"`+appID+`","workspace_id":"`+workspace+`"}}}`)
-	o, err := c.revokeTask("20842863001")
+	o, err = c.revokeTask(task)
 	want(t, "revoke task", o, err, ok, "")
-	o, err = c.revokeTask("20842863001")
+	o, err = c.revokeTask(task)
 	want(t, "repeat", o, err, invalid, "already taken back")
 }
 
 // TestRPCSchedule lists and cancels a scheduled push.
 func TestRPCSchedule(t *testing.T) {
-	c := newRPC(t, keyID, secret)
+	c, id := newRPC(t, keyID, secret), unique("scheduled")
 	at := time.Now().Add(time.Hour).Truncate(time.Millisecond)
-	p := simple("scheduled-1", "device-1")
+	p := simple(id, "device-1")
 	p.StrategyType, p.StrategyContent = requests.NewInteger(1), `{"fixedTime":`+string(requests.NewInteger64(at.UnixMilli()))+`}`
 	c.push(t, p)
 	list := func() mpaas.Data {
@@ -215,7 +230,7 @@ func TestRPCSchedule(t *testing.T) {
 	cancel := func() outcome {
 		t.Helper()
 		r := mpaas.CreateCancelPushSchedulerRequest()
-		r.AppId, r.WorkspaceId, r.UniqueIds = appID, workspace, "scheduled-1"
+		r.AppId, r.WorkspaceId, r.UniqueIds = appID, workspace, id
 		a, err := c.CancelPushScheduler(r)
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +241,7 @@ func TestRPCSchedule(t *testing.T) {
 	if d.TotalCount != 1 || len(d.List) != 1 {
 		t.Fatalf("list = %d, %+v, want one push", d.TotalCount, d.List)
 	}
-	if e := d.List[0]; e.UniqueId != "scheduled-1" || e.PushTime != at.UnixMilli() || e.PushTitle != "半价 50%" || e.StrategyType != 1 || e.DeliveryType != 1 {
+	if e := d.List[0]; e.UniqueId != id || e.PushTime != at.UnixMilli() || e.PushTitle != "半价 50%" || e.StrategyType != 1 || e.DeliveryType != 1 {
 		t.Errorf("list has %+v", e)
 	}
 	want(t, "cancel", cancel(), nil, ok, "")

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// The key of TIMPush and its app, which has a key of mPaaS besides.
+const (
+	timApp, timID, timPopID = "tim", "1400000001", "timpop"
+	timKey                  = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+)
+
 // TestNode runs the clients that are npm packages, with Node's test runner: see
 // clients.test.mjs. Without node it passes, and says that nothing was tested.
 func TestNode(t *testing.T) {
@@ -15,12 +21,8 @@ func TestNode(t *testing.T) {
 			"were NOT tested; install Node 20 to test them")
 		return
 	}
-	const (
-		timApp, timID = "tim", "1400000001"
-		timKey        = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-	)
 	// The two keys of one app are two doors to the same pushes.
-	for facade, id := range map[string]string{"timpush": timID, "mpaas": "timpop"} {
+	for facade, id := range map[string]string{"timpush": timID, "mpaas": timPopID} {
 		if err := enterKey(timApp, facade, id, timKey); err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +35,7 @@ func TestNode(t *testing.T) {
 	}
 	run := exec.CommandContext(ctx, "node", "--test", "clients.test.mjs")
 	run.Env = environ("RECALL_API="+api, "APP="+app, "KEY_ID="+keyID, "SECRET="+secret,
-		"TIM_APP="+timApp, "TIM_ID="+timID, "TIM_KEY="+timKey, "TIM_POP_ID=timpop", "APP_ID="+appID, "WORKSPACE="+workspace)
+		"TIM_APP="+timApp, "TIM_ID="+timID, "TIM_KEY="+timKey, "TIM_POP_ID="+timPopID, "APP_ID="+appID, "WORKSPACE="+workspace)
 	out, err := run.CombinedOutput()
 	t.Logf("node --test:\n%s", out)
 	if err != nil {
