@@ -7,12 +7,18 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 )
 
+// maxGathered bounds the names in one event, in bytes. Written as JSON they take
+// up to twice as many, which leaves room in an event (L11).
+const maxGathered = events.MaxEventBytes / 4
+
 // Gather packs what a callback reports, one device at a time, into as few
 // events as can hold it.
 type Gather struct {
-	app     string
-	now     time.Time
-	groups  map[group]*events.Event
+	app    string
+	now    time.Time
+	groups map[group]*events.Event
+	// sizes are the bytes of the names in the groups' events.
+	sizes   map[group]int
 	list    []*events.Event
 	ignored map[string]int
 }
@@ -40,7 +46,7 @@ type Report struct {
 
 // NewGather returns an empty Gather for the callback of an app.
 func NewGather(app string, now time.Time) *Gather {
-	return &Gather{app: app, now: now, groups: map[group]*events.Event{}, ignored: map[string]int{}}
+	return &Gather{app: app, now: now, groups: map[group]*events.Event{}, sizes: map[group]int{}, ignored: map[string]int{}}
 }
 
 // Ignore counts a report that states no fact, with the reason.
@@ -73,15 +79,17 @@ func (g *Gather) Add(r Report) {
 	}
 	key := group{r, at}
 	key.report.Device, key.report.User, key.report.Reason, key.report.Seconds = "", "", f.Reason, 0
+	size := len(r.Device) + len(r.User)
 	if first := g.groups[key]; first != nil {
 		all := first.Data.(*events.Fact)
-		if len(all.Devices) < events.MaxDevices {
+		if len(all.Devices) < events.MaxDevices && g.sizes[key]+size <= maxGathered {
+			g.sizes[key] += size
 			all.Devices = append(all.Devices, r.Device)
 			all.Users = append(all.Users, f.Users...)
 			return
 		}
 	}
-	g.groups[key] = e
+	g.groups[key], g.sizes[key] = e, size
 	g.list = append(g.list, e)
 }
 

@@ -66,3 +66,23 @@ func TestClean(t *testing.T) {
 		}
 	}
 }
+
+// Names that take twice their bytes in an event are split before the event's limit.
+func TestGatherSplitsLongNames(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	g := NewGather("shop", now)
+	long := strings.Repeat("\u2028", events.MaxDevice/3)
+	for range events.MaxDevices {
+		g.Add(Report{Kind: events.PushSent, Push: "p", Channel: "apns", Device: long, User: long[:events.MaxUser/3*3]})
+	}
+	devices := 0
+	for _, e := range g.Events() {
+		devices += len(e.Data.(*events.Fact).Devices)
+		if _, err := events.Encode(e); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(g.Events()); devices != events.MaxDevices || n != 3 {
+		t.Errorf("%d devices in %d events", devices, n)
+	}
+}

@@ -22,22 +22,33 @@ type offlineInfo struct {
 // labelOnlineOnly is the label that keeps a push's OnlineOnlyFlag.
 const labelOnlineOnly = "OnlineOnlyFlag"
 
-// revoke takes a push back.
-func (h *Handler) revoke(ctx context.Context, c *call) answer {
-	var r struct {
-		TaskID          *string      `json:"TaskId"`
-		OfflinePushInfo *offlineInfo `json:"OfflinePushInfo"`
-	}
-	if !object(c.body) || json.Unmarshal(c.body, &r) != nil {
-		return say(codeBadJSON)
+// revokeRequest is what the ledger reads of a recall.
+type revokeRequest struct {
+	TaskID          *string      `json:"TaskId"`
+	OfflinePushInfo *offlineInfo `json:"OfflinePushInfo"`
+}
+
+func parseRevoke(body []byte) (*revokeRequest, code) {
+	var r revokeRequest
+	if !object(body) || json.Unmarshal(body, &r) != nil {
+		return nil, codeBadJSON
 	}
 	if r.TaskID == nil {
-		return say(codeUnknownTask)
+		return nil, codeUnknownTask
+	}
+	if info := r.OfflinePushInfo; info != nil && info.PushFlag != 0 && info.PushFlag != 1 {
+		return nil, codeBadJSON
+	}
+	return &r, codeOK
+}
+
+// revoke takes a push back.
+func (h *Handler) revoke(ctx context.Context, c *call) answer {
+	r, bad := parseRevoke(c.body)
+	if bad != codeOK {
+		return say(bad)
 	}
 	q := ledger.Request{App: c.key.App, Push: *r.TaskID, By: c.key.String()}
-	if info := r.OfflinePushInfo; info != nil && info.PushFlag != 0 && info.PushFlag != 1 {
-		return say(codeBadJSON)
-	}
 	var err error
 	if q.Action, err = h.action(ctx, q, r.OfflinePushInfo); err != nil {
 		return h.failed(ctx, c, err)

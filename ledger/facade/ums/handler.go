@@ -143,10 +143,16 @@ func (h *Handler) authenticate(r *http.Request) (facade.Credential, bool) {
 	return key, ok && known && same
 }
 
+// retracted returns the msgid that the path of a retract names.
+func retracted(path string) (string, bool) {
+	msgid, err := url.PathUnescape(strings.TrimPrefix(path, retractPrefix))
+	return msgid, err == nil && events.CheckID("msgid", msgid, events.MaxPush) == nil
+}
+
 // retract takes a message back.
 func (h *Handler) retract(ctx context.Context, c *call) answer {
-	msgid, err := url.PathUnescape(strings.TrimPrefix(c.r.URL.EscapedPath(), retractPrefix))
-	if err != nil || events.CheckID("msgid", msgid, events.MaxPush) != nil {
+	msgid, ok := retracted(c.r.URL.EscapedPath())
+	if !ok {
 		// What cannot be an id is unknown, and says so in the same words.
 		return refused(&ledger.Refusal{Code: ledger.UnknownPush})
 	}
