@@ -128,6 +128,11 @@ func (o *globalOptions) serve(cmd *cobra.Command, c *serveConfig) error {
 		return configProblem(err)
 	}
 	n, err := node.Start(ctx, c.node)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		// Told to stop before anything was accepted: that is an end in order.
+		log.Info("stopped while starting")
+		return nil
+	}
 	if err != nil {
 		return startProblem(err)
 	}
@@ -151,10 +156,7 @@ func (o *globalOptions) serve(cmd *cobra.Command, c *serveConfig) error {
 // startProblem adds what to do about what people run into.
 func startProblem(err error) error {
 	var op *net.OpError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return exitf(exitInterrupted, "stopped while starting")
-	case errors.As(err, &op) && op.Op == "listen":
+	if errors.As(err, &op) && op.Op == "listen" {
 		return exitf(exitError, "%w; is a ledger running already? Choose another address with --listen", err)
 	}
 	return err
