@@ -132,7 +132,9 @@ func Decide(p *Push, r *Request, c Circumstances) (*events.Requested, *Refusal) 
 		return nil, refuse(WindowClosed, "push %q started at %s and could be recalled until %s",
 			r.Push, p.Start().UTC().Format(time.RFC3339), deadline.UTC().Format(time.RFC3339))
 	}
-	if n := c.Rules.PerSecond; n > 0 && !c.LastRecall.IsZero() && c.Now.Sub(c.LastRecall) < time.Second/time.Duration(n) {
+	// The last recall's time is the log's, now is this node's: a clock that lags
+	// behind the log's must not refuse for as long as it lags.
+	if n := c.Rules.PerSecond; n > 0 && !c.LastRecall.IsZero() && c.Now.Sub(c.LastRecall).Abs() < time.Second/time.Duration(n) {
 		return nil, refuse(RateLimited, "profile %s allows %d recall per second for an app", c.Rules.Profile, n)
 	}
 	if first := standing(p, r); first != nil {

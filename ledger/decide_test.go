@@ -259,9 +259,11 @@ func TestDecideOrder(t *testing.T) {
 	}
 }
 
+// The time of the last recall is the log's: a node whose clock is behind it must
+// not refuse until its clock has caught up.
 func TestDecideRate(t *testing.T) {
 	for ago, want := range map[time.Duration]Code{
-		-time.Second: RateLimited, 0: RateLimited, time.Second - 1: RateLimited, time.Second: "", time.Hour: "",
+		-time.Hour: "", -time.Second: "", -time.Second + 1: RateLimited, 0: RateLimited, time.Second - 1: RateLimited, time.Second: "", time.Hour: "",
 	} {
 		c := Circumstances{Now: noon, ID: "id", Rules: RulesOf("timpush", 0), LastRecall: noon.Add(-ago)}
 		p := &Push{First: noon.Add(-time.Hour)}
