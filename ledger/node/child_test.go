@@ -90,7 +90,9 @@ func (r *recorder) Emit(_ context.Context, c channels.Command) (channels.Reply, 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := r.file.Write(append(line, '\n')); err != nil {
+	// The line break comes first: a kill in the middle of the write leaves a
+	// torn line, which must not run into the next one.
+	if _, err := r.file.Write(append([]byte{'\n'}, line...)); err != nil {
 		return channels.Reply{}, err
 	}
 	return channels.All(c, channels.Accepted, ""), nil
