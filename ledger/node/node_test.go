@@ -16,6 +16,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/channels/selfbuilt"
+	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -59,12 +60,14 @@ func start(t *testing.T, c Config) (n *Node, client *api.Client, stop func()) {
 	return n, client, stop
 }
 
-func publish(t *testing.T, c *api.Client, lines ...string) {
+// publish stores events and returns the position of the last.
+func publish(t *testing.T, c *api.Client, lines ...string) events.Position {
 	t.Helper()
 	a, err := c.Publish(context.Background(), "application/x-ndjson", strings.NewReader(strings.Join(lines, "\n")))
 	if err != nil || len(a.Refused) > 0 {
 		t.Fatalf("Publish = %+v, %v", a, err)
 	}
+	return a.Position
 }
 
 func TestSecondNodeIsRefused(t *testing.T) {
@@ -94,10 +97,10 @@ func TestOtherStreamSettingsAreRefused(t *testing.T) {
 func TestRestartKeepsEverything(t *testing.T) {
 	c := testConfig(t)
 	_, client, stop := start(t, c)
-	publish(t, client,
+	pos := publish(t, client,
 		`{"kind":"push.created","push":"p1","data":{"title":"Sale","audience":{"kind":"all"}}}`,
 		`{"kind":"display.shown","push":"p1","data":{"channel":"vivo","devices":["a","b"]}}`)
-	before, err := client.Push(context.Background(), "p1", api.ReadOptions{})
+	before, err := client.Push(context.Background(), "p1", api.ReadOptions{AtLeast: pos})
 	if err != nil {
 		t.Fatal(err)
 	}
