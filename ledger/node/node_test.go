@@ -82,6 +82,18 @@ func TestSecondNodeIsRefused(t *testing.T) {
 	stop()
 }
 
+// TestStartToldToStop: a start that is told to stop gives everything back.
+func TestStartToldToStop(t *testing.T) {
+	c := testConfig(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Start(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Start = %v, want context.Canceled", err)
+	}
+	_, _, stop := start(t, c)
+	stop()
+}
+
 func TestOtherStreamSettingsAreRefused(t *testing.T) {
 	c := testConfig(t)
 	_, _, stop := start(t, c)
