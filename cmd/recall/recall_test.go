@@ -21,6 +21,11 @@ import (
 // TestMain lets the test binary stand in for recall: scripts run it in a
 // process of its own, as a user would.
 func TestMain(m *testing.M) {
+	// Times are printed in the machine's zone. It is set before it is first
+	// read: the NATS server reads files, and with them times, from its init on.
+	if err := os.Setenv("TZ", "UTC"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"recall": main})
 }
 
