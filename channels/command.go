@@ -20,6 +20,10 @@ type Command struct {
 	Devices []string
 	// Slot is the id under which the channel shows the notification.
 	Slot string
+	// Sends are the vendor's ids of the sends that reached the devices (msgid,
+	// task_id, message_id), at most events.MaxSends; empty where none is known.
+	// A method that the matrix says names whole sends needs them.
+	Sends []string
 	// Title and Body are shown in place of the notification, for Overwrite.
 	Title, Body string
 	// Replacement is the id of the new push of an override.
@@ -71,8 +75,8 @@ func (v Verdict) Terminal() bool {
 type Result struct {
 	Device  string
 	Verdict Verdict
-	// Reason is a short stable code, for example "unregistered"; it is logged
-	// and shown, so it holds no token and no payload.
+	// Reason is a short stable code, one of the constants of this package where
+	// one fits; it is logged and shown, so it holds no token and no payload.
 	Reason string
 }
 

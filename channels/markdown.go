@@ -39,10 +39,12 @@ A profile is a set of rules a push falls under; ` + "`native`" + ` is the best e
 - **withhold**: what is not delivered yet stays undelivered. **remove**: the notification vanishes.
   **overwrite**: another text takes its place. **none**: not possible.
 - *terminate*, *recall* and *override* are the actions one can ask for. A scheduled push that has not started can always be cancelled.
-- *names*: whether a command can name devices, or only a whole send with all its recipients.
+- *names*: whether a command can name devices, or only a whole send with all its recipients. A whole send is taken back, also from
+  those who clicked, only if the recall says so; "by their id" means that the vendor's id of the send must have been reported with ` + "`push.sent`" + `.
 - *window*: how long after the send it is allowed; "-" where none is stated.
 - *slot*: whether the push must have been sent with a slot. Without one, nothing happens where it is "required";
-  where it is "to remove or overwrite", what is undelivered can still be withheld.
+  where it is "to remove or overwrite", what is undelivered can still be withheld. "A number" is 0 to 2147483647,
+  "a word" 1 to 32 letters, digits, - or _, "a short word" at most 8 of them; another slot is as good as none there.
 - *reports*: what the channel tells back. Elsewhere "accepted" means that the vendor took the command, not that the notification is gone.
 - *limits*: per call and per second, where a figure is known; an unknown result is repeated only where the row says so.
 - **(!)** beside the date: the vendor's own page could not be read, or does not say it; the row follows the nearest documented form,
@@ -81,9 +83,17 @@ func names(r Row) string {
 	case r.Granularity == PerDevice:
 		return "devices"
 	case r.OverwritePerDevice && r.Override == Overwrite:
-		return "whole sends; devices to overwrite"
+		return "whole sends" + sendID(r) + "; devices to overwrite"
 	}
-	return "whole sends"
+	return "whole sends" + sendID(r)
+}
+
+// sendID says that the vendor's id of the send must be known.
+func sendID(r Row) string {
+	if r.NeedsSend {
+		return ", by their id"
+	}
+	return ""
 }
 
 func window(r Row) string {
@@ -108,9 +118,22 @@ func slot(r Row) string {
 	case !some:
 		return "-"
 	case every:
-		return "required"
+		return "required" + slotForm(r)
 	}
-	return "to remove or overwrite"
+	return "to remove or overwrite" + slotForm(r)
+}
+
+// slotForm says which slots fit where not every one does.
+func slotForm(r Row) string {
+	switch r.SlotForm {
+	case SlotInteger:
+		return ", a number"
+	case SlotWord:
+		return ", a word"
+	case SlotShort:
+		return ", a short word"
+	}
+	return ""
 }
 
 func reports(r Row) string {

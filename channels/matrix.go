@@ -2,6 +2,8 @@ package channels
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,6 +18,39 @@ const (
 	// clicked" cannot be expressed.
 	PerTask Granularity = "task"
 )
+
+// SlotForm says which slots a channel can use.
+type SlotForm string
+
+// The forms of slots.
+const (
+	// SlotText is any slot, at most events.MaxSlot bytes.
+	SlotText SlotForm = "text"
+	// SlotWord is 1 to 32 of A-Z, a-z, 0-9, - and _.
+	SlotWord SlotForm = "word"
+	// SlotShort is as SlotWord, of at most 8 characters.
+	SlotShort SlotForm = "short"
+	// SlotInteger is a decimal number from 0 to 2147483647.
+	SlotInteger SlotForm = "integer"
+)
+
+// Fits reports whether the channel can use the slot. No slot fits no form.
+func (f SlotForm) Fits(slot string) bool {
+	switch f {
+	case SlotWord:
+		return len(slot) > 0 && len(slot) <= 32 && strings.IndexFunc(slot, notWord) < 0
+	case SlotShort:
+		return len(slot) <= 8 && SlotWord.Fits(slot)
+	case SlotInteger:
+		n, err := strconv.ParseInt(slot, 10, 32)
+		return err == nil && n >= 0 && strconv.FormatInt(n, 10) == slot
+	}
+	return slot != ""
+}
+
+func notWord(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
 
 // Row says what one channel allows, natively or under a profile.
 type Row struct {
@@ -45,6 +80,12 @@ type Row struct {
 	NeedsSlot bool `json:"needs_slot"`
 	// SlotToWithhold is true when even withholding needs the slot.
 	SlotToWithhold bool `json:"slot_to_withhold,omitempty"`
+	// SlotForm is which slots the channel can use; "" where it uses none.
+	SlotForm SlotForm `json:"slot_form,omitempty"`
+	// NeedsSend is true when a call that names a whole send needs the vendor's
+	// id of it; SendToOverwrite when overwriting needs it as well.
+	NeedsSend       bool `json:"needs_send,omitempty"`
+	SendToOverwrite bool `json:"send_to_overwrite,omitempty"`
 	// ReportsDisplay and ReportsRemoval say what the channel tells back.
 	ReportsDisplay bool `json:"reports_display"`
 	ReportsRemoval bool `json:"reports_removal"`
@@ -97,6 +138,15 @@ func (r Row) needsSlot(m Method) bool {
 	return false
 }
 
+// needsSend reports whether the method does nothing where the vendor's id of the
+// send is not known.
+func (r Row) needsSend(m Method) bool {
+	if m == Overwrite {
+		return r.SendToOverwrite
+	}
+	return r.NeedsSend && m != None && r.Names(m) == PerTask
+}
+
 // Native is the profile without restrictions of its own.
 const Native = "native"
 
@@ -136,27 +186,96 @@ type Plan struct {
 	// Forced is true for an overwrite on a channel that cannot replace: the
 	// new notification is shown beside the old one.
 	Forced bool `json:"forced,omitempty"`
+	// WholeSends is true where the message is taken from every recipient of a
+	// send, those who clicked included.
+	WholeSends bool `json:"whole_sends,omitempty"`
+	// Unaccepted is true where the method is None only because whole sends were
+	// not accepted.
+	Unaccepted bool `json:"unaccepted,omitempty"`
 	// Why says in plain words why the method is None, or what to know about it.
 	Why string `json:"why,omitempty"`
 }
 
-// Resolve says how an action is carried out on a channel for a push sent under
-// a profile, with or without a slot, with or without force.
-func Resolve(profile, channel string, a Action, slot, force bool) Plan {
-	r, ok := Lookup(profile, channel)
-	if !ok {
-		return Plan{Method: None, Why: "the channel is not in the matrix"}
+// Ask is what a recall asks of a channel for one push.
+type Ask struct {
+	// Profile is the one the push was sent under.
+	Profile, Channel string
+	Action           Action
+	// Slot is what the push was sent with, "" for none.
+	Slot string
+	// Sends is true when the vendor's id of at least one send is known.
+	Sends bool
+	// Force asks that an override shows the new notification beside the old one
+	// where the channel cannot replace.
+	Force bool
+	// WholeSends accepts that a channel which cannot tell recipients apart takes
+	// the message from all of them, those who clicked included.
+	WholeSends bool
+	// Part is true when only some devices of the push are meant, so that a whole
+	// send would be more than was asked for (L9).
+	Part bool
+}
+
+// The reasons, in plain words, why a plan does nothing.
+const (
+	whyUnknown  = "the channel is not in the matrix"
+	whyNoWay    = "the channel offers no way to do this"
+	whyNoSlot   = "the push was sent without a slot, and this channel takes nothing back without one"
+	whySlotForm = "the push was sent with a slot that this channel cannot use: it needs "
+	whyNoSend   = "the channel takes back whole sends only, and the vendor's id of the send is not known; report it with push.sent"
+	whyPart     = "the channel takes back whole sends only, which is more than the device or user asked for"
+	whyAccept   = "the channel takes a message back from everybody it was sent to, those who clicked included; accept whole sends to do it"
+	whyForced   = "the channel cannot replace; the new notification is shown beside the old one"
+)
+
+// words says which slots the form takes, for whySlotForm.
+func (f SlotForm) words() string {
+	switch f {
+	case SlotInteger:
+		return "a number from 0 to 2147483647"
+	case SlotShort:
+		return "1 to 8 letters, digits, - or _"
 	}
-	m := r.Method(a)
+	return "1 to 32 letters, digits, - or _"
+}
+
+// Resolve says how an action is carried out on a channel for one push.
+func Resolve(a Ask) Plan {
+	r, ok := Lookup(a.Profile, a.Channel)
+	if !ok {
+		return Plan{Method: None, Why: whyUnknown}
+	}
+	m := r.Method(a.Action)
+	why := a.hindrance(r, m)
 	switch {
-	case m != None && (slot || !r.needsSlot(m)):
-		return Plan{Method: m, Why: r.Note}
-	case a == Override && force && !r.Outside:
-		return Plan{Method: Overwrite, Forced: true, Why: "the channel cannot replace; the new notification is shown beside the old one"}
+	case m != None && why == "":
+		return Plan{Method: m, WholeSends: m != Overwrite && r.Names(m) == PerTask, Why: r.Note}
+	case a.Action == Override && a.Force && !r.Outside:
+		return Plan{Method: Overwrite, Forced: true, Why: whyForced}
 	case m != None:
-		return Plan{Method: None, Why: "the push was sent without a slot, and this channel takes nothing back without one"}
+		return Plan{Method: None, Unaccepted: why == whyAccept, Why: why}
 	case r.Note != "":
 		return Plan{Method: None, Why: r.Note}
 	}
-	return Plan{Method: None, Why: "the channel offers no way to do this"}
+	return Plan{Method: None, Why: whyNoWay}
+}
+
+// hindrance says why a method the row allows cannot be used, "" when it can.
+func (a Ask) hindrance(r Row, m Method) string {
+	whole := r.NeedsSend && r.Names(m) == PerTask
+	switch {
+	case m == None:
+		return ""
+	case r.needsSlot(m) && a.Slot == "":
+		return whyNoSlot
+	case r.needsSlot(m) && !r.SlotForm.Fits(a.Slot):
+		return whySlotForm + r.SlotForm.words()
+	case whole && a.Part:
+		return whyPart
+	case r.needsSend(m) && !a.Sends:
+		return whyNoSend
+	case whole && !a.WholeSends:
+		return whyAccept
+	}
+	return ""
 }

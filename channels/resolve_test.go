@@ -90,7 +90,7 @@ func fields(s string) []string {
 
 func letters(profile, channel string, slot bool) string {
 	word := func(a Action, force bool) string {
-		p := Resolve(profile, channel, a, slot, force)
+		p := ask(profile, channel, a, slot, force)
 		if p.Forced {
 			return "f"
 		}
@@ -99,13 +99,23 @@ func letters(profile, channel string, slot bool) string {
 	return word(Terminate, false) + word(Recall, false) + word(Override, false) + word(Override, true)
 }
 
+// ask resolves for a push with or without a slot, where everything else that a
+// channel may need is there.
+func ask(profile, channel string, a Action, slot, force bool) Plan {
+	q := Ask{Profile: profile, Channel: channel, Action: a, Force: force, Sends: true, WholeSends: true}
+	if slot {
+		q.Slot = "42"
+	}
+	return Resolve(q)
+}
+
 // TestResolve covers every profile, channel, action, slot and force.
 func TestResolve(t *testing.T) {
 	for _, r := range Rows() {
 		for _, a := range append(Actions(), "", "revoke") {
 			for _, with := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
 				slot, force := with[0], with[1]
-				got := Resolve(r.Profile, r.Channel, a, slot, force)
+				got := ask(r.Profile, r.Channel, a, slot, force)
 				at := fmt.Sprintf("Resolve(%s, %s, %q, slot %v, force %v)", r.Profile, r.Channel, a, slot, force)
 				if got.Why == "" {
 					t.Errorf("%s gives no reason", at)
@@ -122,7 +132,7 @@ func TestResolve(t *testing.T) {
 				if !slot && r.NeedsSlot && !got.Forced && (got.Method == Remove || got.Method == Overwrite) {
 					t.Errorf("%s = %s, without the slot it needs", at, got.Method)
 				}
-				if a != Override && got != Resolve(r.Profile, r.Channel, a, slot, !force) {
+				if a != Override && got != ask(r.Profile, r.Channel, a, slot, !force) {
 					t.Errorf("%s depends on force", at)
 				}
 			}
@@ -134,7 +144,7 @@ func TestResolveUnknownChannel(t *testing.T) {
 	for _, channel := range []string{"", "pager", "APNS", "sms "} {
 		for _, profile := range allProfiles {
 			for _, a := range Actions() {
-				got := Resolve(profile, channel, a, true, true)
+				got := ask(profile, channel, a, true, true)
 				if want := (Plan{Method: None, Why: "the channel is not in the matrix"}); got != want {
 					t.Errorf("Resolve(%s, %q, %s) = %+v, want %+v", profile, channel, a, got, want)
 				}
@@ -152,6 +162,77 @@ func TestUnknownProfile(t *testing.T) {
 		got, ok := Lookup("nobody", channel)
 		if want, _ := Lookup(Native, channel); !ok || got != want {
 			t.Errorf("Lookup(nobody, %s) = %+v, %v, want the native row", channel, got, ok)
+		}
+	}
+}
+
+// TestWholeSends: a channel that cannot tell recipients apart is used only when
+// that is accepted, the send is known, and the whole push is meant (L7, L9).
+func TestWholeSends(t *testing.T) {
+	for _, c := range []struct {
+		channel string
+		action  Action
+		method  Method
+	}{
+		{"wecom", Recall, Remove}, {"dingtalk", Recall, Remove}, {"wechat-oa", Recall, Remove}, {"alipay", Recall, Remove},
+		{"jpush", Recall, Remove}, {"jpush", Terminate, Withhold}, {"meizu", Terminate, Withhold},
+	} {
+		full := Ask{Profile: Native, Channel: c.channel, Action: c.action, Slot: "42", Sends: true, WholeSends: true}
+		if got := Resolve(full); got.Method != c.method || !got.WholeSends {
+			t.Errorf("%s %s: %+v, want %s of whole sends", c.channel, c.action, got, c.method)
+		}
+		for why, less := range map[string]func(*Ask){
+			whyAccept: func(a *Ask) { a.WholeSends = false },
+			whyNoSend: func(a *Ask) { a.Sends = false },
+			whyPart:   func(a *Ask) { a.Part = true },
+		} {
+			a := full
+			less(&a)
+			if got := Resolve(a); got.Method != None || got.Why != why || got.Unaccepted != (why == whyAccept) {
+				t.Errorf("%s %s: %+v, want none because %q", c.channel, c.action, got, why)
+			}
+		}
+	}
+	// Where devices can be named, nothing of this matters.
+	for _, c := range []string{"xiaomi", "apns", "meizu"} {
+		a := Ask{Profile: Native, Channel: c, Action: Override, Slot: "42", Part: true}
+		if got := Resolve(a); got.Method != Overwrite || got.WholeSends {
+			t.Errorf("%s: %+v, want an overwrite of devices", c, got)
+		}
+	}
+	// A replacing push of JPush names the one it replaces.
+	if got := Resolve(Ask{Channel: "jpush", Action: Override}); got.Method != None || got.Why != whyNoSend {
+		t.Errorf("jpush without a send: %+v", got)
+	}
+}
+
+// TestSlotForms: a slot that a channel cannot use is as good as none.
+func TestSlotForms(t *testing.T) {
+	for _, c := range []struct{ form, fits, not string }{
+		{"integer", "0 7 2147483647", "-1 2147483648 007 +7 7.0 p7 7x"},
+		{"word", "7 a-B_9 12345678901234567890123456789012", "123456789012345678901234567890123 a.b a/b é"},
+		{"short", "7 a-B_9123 20261120", "202611201 a.b"},
+		{"text", "7 a.b/c:é", ""},
+	} {
+		form := SlotForm(c.form)
+		for _, s := range strings.Fields(c.fits) {
+			if !form.Fits(s) {
+				t.Errorf("%s does not take %q", form, s)
+			}
+		}
+		for _, s := range append(strings.Fields(c.not), "") {
+			if form.Fits(s) {
+				t.Errorf("%s takes %q", form, s)
+			}
+		}
+	}
+	got := Resolve(Ask{Profile: Native, Channel: "oppo", Action: Recall, Slot: "sale"})
+	if got.Method != None || !strings.HasPrefix(got.Why, whySlotForm) {
+		t.Errorf("oppo with the slot sale: %+v", got)
+	}
+	for _, r := range Rows() {
+		if r.NeedsSlot != (r.SlotForm != "") && !r.Outside && r.Channel != "selfbuilt" {
+			t.Errorf("%s/%s: needs a slot %v, of the form %q", r.Profile, r.Channel, r.NeedsSlot, r.SlotForm)
 		}
 	}
 }

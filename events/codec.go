@@ -73,6 +73,10 @@ func appendFact(b []byte, f *Fact) []byte {
 		b = append(b, `,"users":`...)
 		b = appendStrings(b, f.Users)
 	}
+	if f.Send != "" {
+		b = append(b, `,"send":`...)
+		b = appendString(b, f.Send)
+	}
 	if f.Reason != "" {
 		b = append(b, `,"reason":`...)
 		b = appendString(b, f.Reason)
@@ -305,6 +309,8 @@ func (d *Decoder) factData(s *scanner) error {
 			d.fact.Channel, err = s.text()
 		case "reason":
 			d.fact.Reason, err = s.text()
+		case "send":
+			d.fact.Send, err = s.text()
 		case "devices":
 			d.devices, err = s.strings(d.devices[:0], MaxDevices)
 			d.fact.Devices = d.devices

@@ -56,6 +56,9 @@ type Created struct {
 	// Slot is the id under which channels show the notification. Without one
 	// most channels can recall nothing later.
 	Slot string `json:"slot,omitempty"`
+	// SlotAuto asks the ledger for a slot, a number that every channel can use;
+	// the sender learns it by asking for the push and must send with it.
+	SlotAuto bool `json:"slot_auto,omitempty"`
 	// ScheduleAt is when sending starts; absent means at once.
 	ScheduleAt *time.Time `json:"schedule_at,omitempty"`
 	// ExpireAt is when channels stop trying to deliver.
@@ -77,6 +80,10 @@ type Fact struct {
 	// Users holds, for push.sent only, the user of each device in the order of
 	// Devices; "" where a device has none. Absent when no device has one.
 	Users []string `json:"users,omitempty"`
+	// Send is, for push.sent only, the vendor's id of the send that reached the
+	// devices (msgid, task_id, message_id). Channels that take back whole sends
+	// need it.
+	Send string `json:"send,omitempty"`
 	// Reason is a short code, for push.failed and delivery.expired.
 	Reason string `json:"reason,omitempty"`
 }
@@ -114,6 +121,9 @@ type Requested struct {
 	// Notice is the text shown where the channel can only overwrite.
 	Notice      string       `json:"notice,omitempty"`
 	Replacement *Replacement `json:"replacement,omitempty"`
+	// WholeSends accepts that channels which cannot tell recipients apart take
+	// the message from all of them, those who clicked included.
+	WholeSends bool `json:"whole_sends,omitempty"`
 	// Deadline is when the window of the push closes; late devices get their
 	// command until then.
 	Deadline time.Time `json:"deadline"`
@@ -147,6 +157,9 @@ type Command struct {
 	Method  string   `json:"method"`
 	Devices []string `json:"devices"`
 	Slot    string   `json:"slot,omitempty"`
+	// Sends are the vendor's ids of the sends that reached the devices, where the
+	// channel takes back whole sends.
+	Sends []string `json:"sends,omitempty"`
 	// Title and Body are shown in place of the notification, for overwrite.
 	Title string `json:"title,omitempty"`
 	Body  string `json:"body,omitempty"`

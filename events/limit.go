@@ -26,6 +26,8 @@ const (
 	MaxReason         = 256
 	MaxBy             = 128
 	MaxSlot           = 64
+	MaxSend           = 128
+	MaxSends          = 20
 	MaxKey            = 255
 	MaxAnswer         = 16 << 10
 )
@@ -194,6 +196,14 @@ func checkCommand(c *Command) error {
 		text{"data.body", c.Body, MaxBody}, text{"data.replacement", c.Replacement, MaxPush}); err != nil {
 		return err
 	}
+	if len(c.Sends) > MaxSends {
+		return bad("data.sends", "has %d entries, the limit is %d", len(c.Sends), MaxSends)
+	}
+	for i, s := range c.Sends {
+		if err := CheckID("data.sends", s, MaxSend); err != nil {
+			return renamed(err, "data.sends", i)
+		}
+	}
 	if err := checkDevices(c.Channel, c.Devices, MaxCommandDevices); err != nil {
 		return err
 	}
@@ -249,6 +259,14 @@ func checkFact(k Kind, f *Fact) error {
 			}
 		}
 	}
+	if f.Send != "" {
+		if k != PushSent {
+			return bad("data.send", "belongs to push.sent only")
+		}
+		if err := CheckID("data.send", f.Send, MaxSend); err != nil {
+			return err
+		}
+	}
 	return CheckText("data.reason", f.Reason, MaxReason)
 }
 
@@ -287,6 +305,9 @@ func checkCreated(c *Created) error {
 		if err := checkTime(t.field, *t.at); err != nil {
 			return err
 		}
+	}
+	if c.SlotAuto && c.Slot != "" {
+		return bad("data.slot_auto", "asks for a slot while data.slot gives one; write one of them")
 	}
 	if c.Profile != "" {
 		if err := checkToken("data.profile", c.Profile, MaxChannel); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
@@ -13,22 +14,25 @@ import (
 
 // Request asks for a recall.
 type Request struct {
-	App         string              `json:"-"`
-	Push        string              `json:"push"`
-	Action      channels.Action     `json:"action"`
-	Scope       events.Scope        `json:"scope,omitzero"`
-	Reason      string              `json:"reason,omitempty"`
-	Notice      string              `json:"notice,omitempty"`
+	App    string          `json:"-"`
+	Push   string          `json:"push"`
+	Action channels.Action `json:"action"`
+	Scope  events.Scope    `json:"scope,omitzero"`
+	Reason string          `json:"reason,omitempty"`
+	Notice string          `json:"notice,omitempty"`
+	// Language picks the notice where none is given: one of Languages.
+	Language    string              `json:"language,omitempty"`
 	Replacement *events.Replacement `json:"replacement,omitempty"`
+	// WholeSends says what to do on channels that cannot tell recipients apart:
+	// true takes the message from all of them, those who clicked included, false
+	// leaves those channels alone. Nil: the caller did not say.
+	WholeSends *bool `json:"whole_sends,omitempty"`
 	// By is the credential that asks; it is not part of the fingerprint.
 	By string `json:"-"`
 }
 
 // MaxRecalls is how many recalls one push may have, device scopes included.
 const MaxRecalls = 1000
-
-// DefaultNotice is what a device shows where a channel can only overwrite.
-const DefaultNotice = "Message revoked"
 
 // Check validates a request's form. It returns a *events.FieldError.
 func (r *Request) Check() error {
@@ -61,6 +65,9 @@ func (r *Request) Check() error {
 		if err := events.CheckText(f.field, f.text, f.limit); err != nil {
 			return err
 		}
+	}
+	if err := CheckLanguage("language", r.Language); err != nil {
+		return err
 	}
 	if r.Scope.Channel != "" {
 		if err := events.CheckChannel("scope.channel", r.Scope.Channel); err != nil {
@@ -108,6 +115,12 @@ type Circumstances struct {
 	ScopeKnown bool
 	// ReplacementTaken is true when the id of the replacement is a known push.
 	ReplacementTaken bool
+	// Notice is shown where the request gives neither a notice nor a language;
+	// empty means that of DefaultLanguage.
+	Notice string
+	// WholeSends are the channels where devices hold the push and only whole
+	// sends can be taken back.
+	WholeSends []string
 }
 
 // Decide accepts or refuses a recall of a push. The order of the questions is
@@ -158,9 +171,15 @@ func Decide(p *Push, r *Request, c Circumstances) (*events.Requested, *Refusal) 
 			return nil, refuse(ReplacementPushTaken, "push %q exists; the replacement needs a new id", n.Push)
 		}
 	}
+	// Who recalls must know that it touches people who clicked (L7), and a recall
+	// that left a channel out cannot be repeated (L5): so neither is assumed.
+	if r.WholeSends == nil && len(c.WholeSends) > 0 {
+		return nil, refuse(WholeSends, "%s can only take a message back from everybody it was sent to, those who clicked included; "+
+			"say whole_sends true to do that, or false to leave it there", strings.Join(c.WholeSends, ", "))
+	}
 	q := &events.Requested{
 		Recall: c.ID, Action: string(r.Action), Scope: r.Scope, By: r.By, Reason: r.Reason,
-		Notice: r.Notice, Replacement: r.Replacement, Deadline: deadline.UTC(),
+		Notice: r.Notice, Replacement: r.Replacement, WholeSends: r.WholeSends != nil && *r.WholeSends, Deadline: deadline.UTC(),
 	}
 	if n := q.Replacement; n != nil && n.Push == "" {
 		named := *n
@@ -168,7 +187,9 @@ func Decide(p *Push, r *Request, c Circumstances) (*events.Requested, *Refusal) 
 		q.Replacement = &named
 	}
 	if q.Notice == "" && r.Action == channels.Recall {
-		q.Notice = DefaultNotice
+		if q.Notice = c.Notice; r.Language != "" || q.Notice == "" {
+			q.Notice = Notice(r.Language)
+		}
 	}
 	return q, nil
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -228,6 +229,7 @@ func faults() []fault {
 			}
 			r.Action, c.ReplacementTaken = channels.Override, true
 		}},
+		{WholeSends, func(_ *Push, _ *Request, c *Circumstances) { c.WholeSends = []string{"wecom"} }},
 	}
 }
 
@@ -256,6 +258,51 @@ func TestDecideOrder(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Whoever says what to do with whole sends is asked no more.
+func TestDecideWholeSends(t *testing.T) {
+	c := Circumstances{Now: noon, ID: "id", Rules: RulesOf("native", 7*Day), WholeSends: []string{"wecom", "dingtalk"}}
+	_, refusal := Decide(&Push{First: noon}, &Request{Push: "p", Action: channels.Recall}, c)
+	if codeOf(refusal) != WholeSends || !strings.Contains(refusal.Message, "wecom, dingtalk") {
+		t.Errorf("refused with %+v", refusal)
+	}
+	for _, take := range []bool{true, false} {
+		q, refusal := Decide(&Push{First: noon}, &Request{Push: "p", Action: channels.Recall, WholeSends: &take}, c)
+		if refusal != nil || q.WholeSends != take {
+			t.Errorf("whole sends %v: %+v, refused %+v", take, q, refusal)
+		}
+	}
+}
+
+// TestNotice: a text of the caller's own goes before its language, that before
+// what the node is configured with.
+func TestNotice(t *testing.T) {
+	for _, tc := range []struct{ notice, language, node, want string }{
+		{"", "", "", "Message revoked"},
+		{"", "en", "node", "Message revoked"},
+		{"", "zh-Hans", "", "消息已撤回"},
+		{"", "", "node", "node"},
+		{"", "ja", "node", Notice("ja")},
+		{"own", "ja", "node", "own"},
+	} {
+		r := &Request{Push: "p", Action: channels.Recall, Notice: tc.notice, Language: tc.language}
+		q, refusal := Decide(&Push{First: noon}, r, Circumstances{Now: noon, ID: "id", Rules: RulesOf("native", Day), Notice: tc.node})
+		if refusal != nil || q.Notice != tc.want {
+			t.Errorf("%+v: notice %q, refused %v", tc, q.Notice, refusal)
+		}
+	}
+	seen := map[string]bool{}
+	for _, l := range Languages() {
+		if n := Notice(l); n == "" || seen[n] || events.CheckText("notice", n, events.MaxTitle) != nil {
+			t.Errorf("%s: notice %q", l, n)
+		}
+		seen[Notice(l)] = true
+	}
+	var field *events.FieldError
+	if err := (&Request{Push: "p", Action: channels.Recall, Language: "tlh"}).Check(); !errors.As(err, &field) || field.Field != "language" {
+		t.Errorf("an unknown language: %v", err)
 	}
 }
 
@@ -292,7 +339,7 @@ func TestDecideAccepted(t *testing.T) {
 		{"terminate", Request{Action: channels.Terminate, By: "ops", Reason: "wrong"},
 			events.Requested{Action: "terminate", By: "ops", Reason: "wrong"}},
 		{"recall of a device", Request{Action: channels.Recall, Scope: device},
-			events.Requested{Action: "recall", Scope: device, Notice: DefaultNotice}},
+			events.Requested{Action: "recall", Scope: device, Notice: Notice("")}},
 		{"recall with a notice", Request{Action: channels.Recall, Notice: "Sorry"},
 			events.Requested{Action: "recall", Notice: "Sorry"}},
 		{"override", Request{Action: channels.Override, Replacement: &events.Replacement{Body: "new", Force: true}},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
@@ -127,7 +128,9 @@ func (p *Push) Evolve(e *events.Event, seq events.Seq, stored time.Time) error {
 		if p.Created != nil && !sameCreated(p.Created, c) {
 			return &ConflictError{Push: e.Push}
 		}
-		p.Created = c
+		if p.Created == nil {
+			p.Created = withSlot(c, seq)
+		}
 	}
 	switch d := e.Data.(type) {
 	case *events.Created, *events.Fact:
@@ -156,10 +159,31 @@ func (p *Push) Evolve(e *events.Event, seq events.Seq, stored time.Time) error {
 	return nil
 }
 
-// sameCreated compares two descriptions by their canonical form, so that a
-// repeated publish is not a conflict.
-func sameCreated(a, b *events.Created) bool {
-	x, errX := events.Encode(&events.Event{Data: a})
+// slots is how many slots the ledger gives before it begins again: numbers of at
+// most 8 digits fit every channel.
+const slots = 100_000_000
+
+// withSlot gives a push the slot it asks for: the sequence of its first
+// description, modulo slots. So it needs nothing but the log (L3), and two pushes
+// share a slot only when exactly a hundred million messages, or a multiple, lie
+// between them.
+func withSlot(c *events.Created, seq events.Seq) *events.Created {
+	if !c.SlotAuto {
+		return c
+	}
+	with := *c
+	with.Slot = strconv.FormatUint(uint64(seq)%slots, 10)
+	return &with
+}
+
+// sameCreated compares the description known with another one by their canonical
+// form, so that a repeated publish is not a conflict.
+func sameCreated(known, b *events.Created) bool {
+	a := *known
+	if a.SlotAuto {
+		a.Slot = "" // what the ledger gave is not part of the description
+	}
+	x, errX := events.Encode(&events.Event{Data: &a})
 	y, errY := events.Encode(&events.Event{Data: b})
 	return errX == nil && errY == nil && string(x) == string(y)
 }

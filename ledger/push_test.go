@@ -127,6 +127,34 @@ func TestEvolveCreatedOnce(t *testing.T) {
 	}
 }
 
+// TestSlotAuto: the ledger gives the slot of the first description, whatever comes
+// later, and it fits every channel.
+func TestSlotAuto(t *testing.T) {
+	for seq, want := range map[events.Seq]string{1: "1", 99_999_999: "99999999", 100_000_000: "0", 1<<40 + 7: "11627783"} {
+		var p Push
+		c := &events.Created{Title: "t", SlotAuto: true}
+		e := &events.Event{Header: events.Header{Kind: events.PushCreated, Push: "p", Time: noon}, Data: c}
+		for _, at := range []events.Seq{seq, seq + 5} {
+			if err := p.Evolve(e, at, noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p.Slot() != want || !p.Created.SlotAuto || c.Slot != "" {
+			t.Errorf("at %d: slot %q, want %q; the event has %q", seq, p.Slot(), want, c.Slot)
+		}
+		for _, form := range []channels.SlotForm{channels.SlotText, channels.SlotWord, channels.SlotShort, channels.SlotInteger} {
+			if !form.Fits(p.Slot()) {
+				t.Errorf("slot %q does not fit %s", p.Slot(), form)
+			}
+		}
+		var conflict *ConflictError
+		other := &events.Event{Header: e.Header, Data: &events.Created{Title: "t", Slot: want}}
+		if err := p.Evolve(other, seq+9, noon); !errors.As(err, &conflict) {
+			t.Errorf("a slot of the sender's own after one of the ledger's: %v", err)
+		}
+	}
+}
+
 func TestEvolveRecalls(t *testing.T) {
 	minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
 	request := func(id string) *events.Requested { return &events.Requested{Recall: id, Action: "recall"} }

@@ -17,6 +17,7 @@ const (
 	AudienceNotAllowed   Code = "audience-not-allowed"
 	ReplacementMissing   Code = "replacement-missing"
 	ReplacementPushTaken Code = "replacement-push-taken"
+	WholeSends           Code = "whole-sends"
 )
 
 // Refusal is a recall that may not be. It is a fact of the domain, not a

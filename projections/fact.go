@@ -21,7 +21,13 @@ func (p *Projection) foldFact(u *push, k events.Kind, f *events.Fact, m events.M
 	d := u.app.dicts[ch]
 	c := u.createChannel(ch)
 	watch := u.lateRecalls(m)
-	for i, ord := range d.ordinals(f.Devices) {
+	ords := d.ordinals(f.Devices)
+	if f.Send != "" {
+		if err := p.foldSend(u, c, ords, f.Send); err != nil {
+			return err
+		}
+	}
+	for i, ord := range ords {
 		before := p.join(u, c, ord, bit)
 		if len(f.Users) > 0 && f.Users[i] != "" {
 			p.store.rows.put(userKey(u.app.no, f.Users[i]).u8(ch).u32(ord), nil)

@@ -138,7 +138,8 @@ func (p *Projection) foldPush(u *push, e *events.Event, m events.Message) (err e
 	}
 	switch d := e.Data.(type) {
 	case *events.Created:
-		u.created, err = json.Marshal(d)
+		// With the slot the ledger gave, which the event does not hold.
+		u.created, err = json.Marshal(u.state.Created)
 	case *events.Requested:
 		p.owe(u, len(u.recalls)-1)
 	case *events.Closed:

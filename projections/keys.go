@@ -16,6 +16,7 @@ import "encoding/binary"
 //	q <seq>                                  quarantined message
 //	r <app no> <recall id>                   recall -> push id, newest last
 //	s <push no> <layer> <channel> <page>     page of notification bytes
+//	t <push no> <channel> <page> <send>      which devices a send of the vendor reached
 //	u <app no> <user> 00 <channel> <ordinal> a device of the user
 //
 // Layer 0 holds facts, layer n the marks of the push's n-th recall.
@@ -32,12 +33,13 @@ const (
 	rowQuarantine = 'q'
 	rowRecall     = 'r'
 	rowPage       = 's'
+	rowSend       = 't'
 	rowUser       = 'u'
 )
 
 // schema is the version of all of the above; a store of another schema is
 // rebuilt from the log.
-const schema = 1
+const schema = 2
 
 // key builds row keys; each method appends one part.
 type key []byte
@@ -89,6 +91,10 @@ func quarantineKey(seq uint64) key            { return newKey(rowQuarantine).u64
 
 func pageKey(push uint64, layer uint16, ch uint8, page uint32) key {
 	return newKey(rowPage).u64(push).u16(layer).u8(ch).u32(page)
+}
+
+func sendKey(push uint64, ch uint8, page uint32, send string) key {
+	return newKey(rowSend).u64(push).u8(ch).u32(page).text(send)
 }
 
 func userKey(app uint32, user string) key { return newKey(rowUser).u32(app).text(user).u8(0) }

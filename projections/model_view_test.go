@@ -139,11 +139,12 @@ func (a *modelApp) push(name string, u *modelPush, now time.Time) Push {
 				c.Undelivered++
 			}
 		}
-		profile, slot := channels.Native, u.created != nil && u.created.Slot != ""
-		if u.created != nil && u.created.Profile != "" {
-			profile = u.created.Profile
+		profile, slot := channels.Native, ""
+		if u.created != nil {
+			slot = u.created.Slot
+			profile = cmp.Or(u.created.Profile, channels.Native)
 		}
-		switch c.Method = channels.Resolve(profile, channel, channels.Recall, slot, false).Method; c.Method {
+		switch c.Method = channels.Resolve(channels.Ask{Profile: profile, Channel: channel, Action: channels.Recall, Slot: slot, Sends: true, WholeSends: true}).Method; c.Method {
 		case channels.None:
 			c.Unreachable = c.Certain + c.Possible
 		case channels.Withhold:

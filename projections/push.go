@@ -37,6 +37,8 @@ type pushChannel struct {
 	ch uint8
 	// population counts the notifications, whatever their state.
 	population uint32
+	// sends is true once the vendor's id of a send is known.
+	sends bool
 	// command is the sequence of the newest command.issued of the push on the
 	// channel: the fence of the next one.
 	command   events.Seq
@@ -187,7 +189,7 @@ func (p *push) encode(b []byte) ([]byte, error) {
 	b = appendBytes(b, p.created)
 	b = binary.AppendUvarint(b, uint64(len(p.channels)))
 	for _, c := range p.channels {
-		b = append(b, c.ch)
+		b = append(b, c.ch, flag(c.sends))
 		b = binary.AppendUvarint(b, uint64(c.population))
 		b = binary.AppendUvarint(b, uint64(c.command))
 		for _, n := range c.facts {
@@ -247,7 +249,7 @@ func decodePush(a *app, id string, b []byte) (*push, error) {
 		}
 	}
 	for range r.count() {
-		c := &pushChannel{ch: r.u8(), population: r.u32(), command: events.Seq(r.uvarint())}
+		c := &pushChannel{ch: r.u8(), sends: r.u8() == 1, population: r.u32(), command: events.Seq(r.uvarint())}
 		for i := range c.facts {
 			c.facts[i] = r.u32()
 		}

@@ -145,7 +145,9 @@ func viewChannel(u *push, c *pushChannel) PushChannel {
 	for i, n := range ledger.FactNames() {
 		v.Funnel[n.Name] = c.facts[i]
 	}
-	v.Method = channels.Resolve(u.state.Profile(), v.Channel, channels.Recall, u.state.Slot() != "", false).Method
+	v.Method = channels.Resolve(channels.Ask{
+		Profile: u.state.Profile(), Channel: v.Channel, Action: channels.Recall, Slot: u.state.Slot(), Sends: c.sends, WholeSends: true,
+	}).Method
 	switch v.Method {
 	case channels.None:
 		v.Unreachable = v.Holders()

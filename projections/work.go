@@ -210,6 +210,8 @@ type Target struct {
 	Certain, Possible uint32
 	// Undelivered are those of Possible of which no delivery was heard.
 	Undelivered uint32
+	// Sends is true when the vendor's id of at least one send is known.
+	Sends bool
 	// Ended counts the notifications nobody holds any more; Clicked are those
 	// of them that were clicked.
 	Ended, Clicked uint32
@@ -231,7 +233,8 @@ func (p *Projection) Targets(app, id string, action channels.Action, scope event
 	var order []uint8
 	of := func(ch uint8) *Target {
 		if byChannel[ch] == nil {
-			byChannel[ch] = &Target{Channel: u.app.record.Channels[ch]}
+			c := u.channel(ch)
+			byChannel[ch] = &Target{Channel: u.app.record.Channels[ch], Sends: c != nil && c.sends}
 			order = append(order, ch)
 		}
 		return byChannel[ch]

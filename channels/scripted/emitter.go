@@ -17,7 +17,7 @@ const (
 	reasonNoSlot       = "no-slot"
 	reasonOtherChannel = "other-channel"
 	reasonTooMany      = "too-many-devices"
-	reasonThrottled    = "vendor-busy"
+	reasonThrottled    = channels.ReasonThrottled
 	reasonUnknown      = "no-answer"
 )
 

@@ -121,7 +121,7 @@ func codeOf(code string, status int) int {
 	case ledger.WindowClosed:
 		return exitWindow
 	case ledger.NotScheduled, ledger.AlreadyStarted, ledger.TooManyRecalls, ledger.AudienceNotAllowed,
-		ledger.ReplacementMissing, ledger.ReplacementPushTaken:
+		ledger.ReplacementMissing, ledger.ReplacementPushTaken, ledger.WholeSends:
 		return exitPrecondition
 	}
 	switch status {

@@ -80,13 +80,32 @@ func (p *printer) preview(r api.RecallRequest, v *decision.Preview) error {
 	if err := g.render(p.out); err != nil {
 		return err
 	}
-	if v.Total.Clicked > 0 {
+	if err := p.clicked(v); err != nil {
+		return err
+	}
+	return p.reasons(v)
+}
+
+// clicked says what becomes of those who have clicked.
+func (p *printer) clicked(v *decision.Preview) error {
+	alone, taken := v.Total.Clicked, uint32(0)
+	for _, c := range v.Channels {
+		if c.WholeSends {
+			alone, taken = alone-c.Clicked, taken+c.Clicked
+		}
+	}
+	if alone+taken > 0 {
 		fmt.Fprintln(p.out)
-		if err := p.say("%s on it already and will be left alone.", plural(v.Total.Clicked, "device has clicked", "devices have clicked")); err != nil {
+	}
+	if alone > 0 {
+		if err := p.say("%s on it already and will be left alone.", plural(alone, "device has clicked", "devices have clicked")); err != nil {
 			return err
 		}
 	}
-	return p.reasons(v)
+	if taken > 0 {
+		return p.say("%s on it already and will lose it as well: their channel takes back whole sends.", plural(taken, "device has clicked", "devices have clicked"))
+	}
+	return nil
 }
 
 // reasons explains the methods that are not what one would expect.

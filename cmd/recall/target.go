@@ -7,6 +7,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 )
 
@@ -15,7 +16,8 @@ import (
 type targetFlags struct {
 	action                string
 	device, channel, user string
-	notice                string
+	notice, language      string
+	wholeSends            bool
 	replacement           events.Replacement
 }
 
@@ -26,6 +28,8 @@ func (t *targetFlags) register(c *cobra.Command) {
 	f.StringVar(&t.channel, "channel", "", "the device's channel, where its id is used on several")
 	f.StringVar(&t.user, "user", "", "only the devices of this user")
 	f.StringVar(&t.notice, "notice", "", `text shown where a channel can only overwrite (default "Message revoked")`)
+	f.StringVar(&t.language, "language", "", "language of that text where --notice gives none: "+strings.Join(ledger.Languages(), ", "))
+	f.BoolVar(&t.wholeSends, "whole-sends", false, "on channels that cannot tell recipients apart take the message from all of them, those who clicked included; =false leaves it there")
 	f.StringVar(&t.replacement.Title, "title", "", "title of the new push, for override")
 	f.StringVar(&t.replacement.Body, "body", "", "text of the new push, for override")
 	f.StringVar(&t.replacement.Push, "replacement", "", "id of the new push, for override (default: the ledger makes one)")
@@ -35,6 +39,7 @@ func (t *targetFlags) register(c *cobra.Command) {
 		names = append(names, string(a))
 	}
 	complete(c, "action", names...)
+	complete(c, "language", ledger.Languages()...)
 }
 
 // request makes the request of the flags. What was given is passed on even
@@ -42,7 +47,7 @@ func (t *targetFlags) register(c *cobra.Command) {
 // that is dropped could widen a recall (L9).
 func (t *targetFlags) request(cmd *cobra.Command, push string) (api.RecallRequest, error) {
 	r := api.RecallRequest{
-		Push: push, Action: channels.Action(t.action), Notice: t.notice,
+		Push: push, Action: channels.Action(t.action), Notice: t.notice, Language: t.language,
 		Scope: events.Scope{Device: t.device, Channel: t.channel, User: t.user},
 	}
 	if t.action == "" {
@@ -61,6 +66,9 @@ func (t *targetFlags) request(cmd *cobra.Command, push string) (api.RecallReques
 	}
 	if r.Scope.Device != "" && r.Scope.User != "" {
 		return r, usagef("--device and --user exclude each other")
+	}
+	if cmd.Flags().Changed("whole-sends") {
+		r.WholeSends = &t.wholeSends
 	}
 	if t.replacement != (events.Replacement{}) {
 		if r.Action != channels.Override {

@@ -150,6 +150,7 @@ func problemKinds() []problemKind {
 		{codeTooManyEvents, 413, 0, "Too many events in one request", "The answer names the limit. Nothing was stored; send the events in several requests."},
 		{codeMediaType, 415, 0, "The content type is not one of this route", "The answer names the content types that are taken."},
 		{string(ledger.ReplacementMissing), 422, 0, "The replacement is missing", "An override needs replacement.title or replacement.body."},
+		{string(ledger.WholeSends), 422, 0, "A channel can only take back whole sends", "Some of the push went over a channel that takes a message back from everybody it was sent to, those who clicked included. Say whole_sends true to do that, or false to leave it there."},
 		{string(ledger.AudienceNotAllowed), 422, 0, "The profile does not allow this", "The rules the push was sent under do not allow the action for its kind of audience."},
 		{codeKeyReused, 422, 0, "The idempotency key was used for something else", "A key stands for one request. Use a new key for a new request."},
 		{codeEventsRefused, 422, 0, "No event was accepted", "Every event of the request was refused; refused says why. Nothing was stored."},
@@ -196,6 +197,8 @@ func refusalProblem(r *ledger.Refusal) *Problem {
 		p.Field = "replacement"
 	case ledger.ReplacementPushTaken:
 		p.Field = "replacement.push"
+	case ledger.WholeSends:
+		p.Field = "whole_sends"
 	case ledger.TooManyRecalls:
 		p.Limit = ledger.MaxRecalls
 	}

@@ -26,6 +26,8 @@ type recallBody struct {
 	Reason      string              `json:"reason"`
 	Notice      string              `json:"notice"`
 	Replacement *events.Replacement `json:"replacement"`
+	WholeSends  *bool               `json:"whole_sends"`
+	Language    string              `json:"language"`
 }
 
 // readRecall reads the request of a recall or preview.
@@ -36,7 +38,8 @@ func readRecall(ctx context.Context) (ledger.Request, error) {
 	}
 	c := from(ctx).caller
 	r := ledger.Request{
-		App: c.app, Push: b.Push, Action: b.Action, Reason: b.Reason, Notice: b.Notice, Replacement: b.Replacement, By: c.key,
+		App: c.app, Push: b.Push, Action: b.Action, Reason: b.Reason, Notice: b.Notice, Replacement: b.Replacement,
+		WholeSends: b.WholeSends, Language: b.Language, By: c.key,
 	}
 	if b.Scope == nil {
 		return r, nil

@@ -125,8 +125,15 @@ type RecallRequest struct {
 	Reason string `json:"reason,omitempty"`
 	// Notice is the text shown where the channel can only overwrite.
 	Notice string `json:"notice,omitempty"`
+	// Language picks the notice where none is given: en, zh-Hans, zh-Hant, ja or ko.
+	Language string `json:"language,omitempty"`
 	// Replacement is the new push of an override.
 	Replacement *events.Replacement `json:"replacement,omitempty"`
+	// WholeSends says what to do on channels that cannot tell recipients apart,
+	// as WeCom and DingTalk: true takes the message from all of them, those who
+	// clicked included, false leaves it there. A recall that concerns such a
+	// channel must say one of them.
+	WholeSends *bool `json:"whole_sends,omitempty"`
 }
 
 // RecallAnswer is an accepted recall.

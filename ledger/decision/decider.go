@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -23,6 +24,9 @@ type Config struct {
 	// Window is how long a native push can be recalled; at most the log's age.
 	// Default 7 days.
 	Window time.Duration
+	// Notice is shown where a channel can only overwrite and the request says
+	// neither a text nor a language. Default: the one of ledger.DefaultLanguage.
+	Notice string
 	// RefusalsPerSecond bounds how many refusals are recorded. Default 50.
 	RefusalsPerSecond int
 }
@@ -258,7 +262,7 @@ func (d *Decider) decide(r *ledger.Request, id string, render Render) (Answer, e
 
 func (d *Decider) circumstances(r *ledger.Request, s projections.State, id string) (ledger.Circumstances, error) {
 	c := ledger.Circumstances{
-		Now: d.c.Clock(), ID: id, LastRecall: s.LastRecall, ScopeKnown: s.ScopeKnown,
+		Now: d.c.Clock(), ID: id, Notice: d.c.Notice, LastRecall: s.LastRecall, ScopeKnown: s.ScopeKnown,
 		Rules: ledger.RulesOf(s.Push.Profile(), d.c.Window),
 	}
 	if n := r.Replacement; n != nil && n.Push != "" {
@@ -268,7 +272,28 @@ func (d *Decider) circumstances(r *ledger.Request, s projections.State, id strin
 		}
 		c.ReplacementTaken = other.Push.Known()
 	}
+	if r.WholeSends != nil || r.Action == channels.Cancel {
+		return c, nil
+	}
+	targets, err := d.c.Projection.Targets(r.App, r.Push, r.Action, r.Scope)
+	if err != nil {
+		return c, err
+	}
+	for _, t := range targets {
+		if t.Certain+t.Possible > 0 && channels.Resolve(ask(r, &s.Push, t)).Unaccepted {
+			c.WholeSends = append(c.WholeSends, t.Channel)
+		}
+	}
 	return c, nil
+}
+
+// ask says what a request asks of a channel.
+func ask(r *ledger.Request, p *ledger.Push, t projections.Target) channels.Ask {
+	return channels.Ask{
+		Profile: p.Profile(), Channel: t.Channel, Action: r.Action, Slot: p.Slot(), Sends: t.Sends,
+		Force:      r.Replacement != nil && r.Replacement.Force,
+		WholeSends: r.WholeSends != nil && *r.WholeSends, Part: !r.Scope.Whole(),
+	}
 }
 
 // last reads the newest sequence on a subject from the log.

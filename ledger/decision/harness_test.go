@@ -159,7 +159,7 @@ func (w *world) append(r events.Record) {
 
 func (w *world) create(push string, change ...func(*events.Created)) {
 	w.t.Helper()
-	c := &events.Created{Title: "Sale", Slot: "slot", Audience: events.Audience{Kind: events.AudienceAll}}
+	c := &events.Created{Title: "Sale", Slot: "42", Audience: events.Audience{Kind: events.AudienceAll}}
 	for _, f := range change {
 		f(c)
 	}

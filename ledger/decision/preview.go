@@ -91,11 +91,10 @@ func (d *Decider) Preview(ctx context.Context, r ledger.Request) (*Preview, erro
 	if err != nil {
 		return nil, err
 	}
-	force := r.Replacement != nil && r.Replacement.Force
 	for _, t := range targets {
 		p := PreviewChannel{
 			Channel: t.Channel,
-			Plan:    channels.Resolve(s.Push.Profile(), t.Channel, r.Action, s.Push.Slot() != "", force),
+			Plan:    channels.Resolve(ask(&r, &s.Push, t)),
 			PreviewCounts: PreviewCounts{
 				Certain: t.Certain, Possible: t.Possible, Ended: t.Ended, Clicked: t.Clicked,
 			},

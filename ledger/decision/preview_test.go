@@ -21,7 +21,7 @@ func TestPreviewIsThePlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		round++
 		push := fmt.Sprint("push-", round)
-		slot := rapid.SampledFrom([]string{"", "slot"}).Draw(t, "slot")
+		slot := rapid.SampledFrom([]string{"", "slot", "42"}).Draw(t, "slot")
 		profile := rapid.SampledFrom([]string{"", "mpaas", "tpns", "ums"}).Draw(t, "profile")
 		w.create(push, func(c *events.Created) { c.Slot, c.Profile = slot, profile })
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {

@@ -21,7 +21,7 @@ import (
 const (
 	appName  = "demo"
 	pushName = "flash-sale"
-	slotName = "sale"
+	slotName = "4711"
 )
 
 // The limits of a demo (L11).

@@ -210,7 +210,7 @@ func (v *vendors) remember(entry []byte) error {
 		return errDamaged
 	}
 	l := &v.c.lanes[w.lane]
-	plan := channels.Resolve(channels.Native, l.channel, channels.Recall, true, false)
+	plan := channels.Resolve(channels.Ask{Profile: channels.Native, Channel: l.channel, Action: channels.Recall, Slot: "42", Sends: true, WholeSends: true})
 	cmd := channels.Command{
 		App: appName, Push: pushName, Recall: w.recall, Channel: l.channel, Action: channels.Recall,
 		Method: plan.Method, Slot: slotName, AsOf: events.Seq(binary.LittleEndian.Uint64(b)),

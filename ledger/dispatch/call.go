@@ -47,9 +47,11 @@ func (w *Worker) call(ctx context.Context, r *results, devices []string) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	slots := make(chan struct{}, w.c.Calls)
+	g := w.gates.of(r.event.App)
 	for part := range slices.Chunk(devices, size) {
-		if w.turn(ctx, slots) != nil {
-			r.leave(0)
+		wait, err := w.turn(ctx, slots, g)
+		if err != nil || wait > 0 {
+			r.leave(wait)
 			return
 		}
 		wg.Go(func() {
@@ -77,18 +79,32 @@ func (w *Worker) callPart(ctx, calling context.Context, r *results, devices []st
 	}
 }
 
-// turn waits until one more call may be made, by number and by rate.
-func (w *Worker) turn(ctx context.Context, slots chan<- struct{}) error {
+// turn waits until one more call may be made, by number and by rate. Where the
+// vendor wants no calls for longer it returns at once how long: a command that
+// waits in the queue holds up no other.
+func (w *Worker) turn(ctx context.Context, slots chan struct{}, g *gate) (time.Duration, error) {
 	select {
 	case slots <- struct{}{}:
-		return w.limit.Wait(ctx)
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
+	wait := g.enter(w.c.Clock())
+	var err error
+	if wait == 0 {
+		err = g.limit.Wait(ctx)
+	}
+	if err != nil || wait > 0 {
+		<-slots
+	}
+	return wait, err
 }
 
-// unknownResult is the reason of a refusal where the vendor may have acted.
-const unknownResult = "unknown-result"
+// unknownResult is the reason of a refusal where the vendor may have acted,
+// callFailed that of an adapter's error.
+const (
+	unknownResult = "unknown-result"
+	callFailed    = "call-failed"
+)
 
 // emit makes one vendor call.
 func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf events.Seq) {
@@ -96,17 +112,22 @@ func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf ev
 	cmd := channels.Command{
 		App: r.event.App, Push: r.event.Push, Recall: c.Recall, Channel: c.Channel,
 		Action: channels.Action(c.Action), Method: channels.Method(c.Method), Devices: devices,
-		Slot: c.Slot, Title: c.Title, Body: c.Body, Replacement: c.Replacement, Forced: c.Forced,
+		Slot: c.Slot, Sends: c.Sends, Title: c.Title, Body: c.Body, Replacement: c.Replacement, Forced: c.Forced,
 		Attempt: r.attempt, Deadline: c.Deadline, AsOf: asOf,
 	}
 	start := w.c.Clock()
-	reply, err := w.guarded(ctx, cmd)
+	reply, err := w.vendor(ctx, cmd)
 	if w.c.Observer.Called != nil {
 		w.c.Observer.Called(w.c.Channel, len(devices), w.c.Clock().Sub(start))
 	}
 	if err != nil {
 		w.c.Logger.WarnContext(ctx, "a vendor call failed", "channel", w.c.Channel, "devices", len(devices), "attempt", r.attempt, "error", err.Error())
-		reply = channels.All(cmd, channels.Unknown, "call-failed")
+		reply = channels.All(cmd, channels.Unknown, callFailed)
+	}
+	g := w.gates.of(cmd.App)
+	g.left(w.c.Clock(), reply)
+	if w.c.Observer.Gate != nil {
+		w.c.Observer.Gate(cmd.App, w.c.Channel, g.closed())
 	}
 	for i, x := range reply.Results {
 		switch {
@@ -124,6 +145,14 @@ func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf ev
 			r.add(events.OutcomeRefused, unknownResult, devices[i])
 		}
 	}
+}
+
+// vendor calls the adapter, once for all commands that name the same whole sends.
+func (w *Worker) vendor(ctx context.Context, c channels.Command) (channels.Reply, error) {
+	if !wholeSendOf(c) {
+		return w.guarded(ctx, c)
+	}
+	return w.sends.emit(ctx, c, func() (channels.Reply, error) { return w.guarded(ctx, c) })
 }
 
 // guarded calls the adapter and checks that it answers for every device in

@@ -42,7 +42,7 @@ func TestOverride(t *testing.T) {
 	w.counts(id, projections.RecallCounts{Planned: 6, Accepted: 4, Refused: 1, Unsupported: 1})
 
 	created := w.entries(events.PushCreated)
-	if n := created[len(created)-1]; n.Push != "p2" || n.seq != v.Position.Seq+1 || n.Data.(*events.Created).Replaces != "p1" || n.Data.(*events.Created).Slot != "slot-p1" {
+	if n := created[len(created)-1]; n.Push != "p2" || n.seq != v.Position.Seq+1 || n.Data.(*events.Created).Replaces != "p1" || n.Data.(*events.Created).Slot != slot {
 		t.Errorf("after the decision at %v stands %+v at %d", v.Position, n.Data, n.seq)
 	}
 	for _, c := range w.commands(id) {

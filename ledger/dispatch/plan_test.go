@@ -73,7 +73,7 @@ func TestCommandText(t *testing.T) {
 		want := map[string]struct{ method, title string }{
 			"harmony": {"remove", ""}, "oppo": {"overwrite", "Sorry"}, "sms": {"none", ""},
 		}[c.Channel]
-		if c.Method != want.method || c.Title != want.title || c.Slot != "slot-p1" || c.Action != "recall" || c.Late || c.Redrive || c.Forced {
+		if c.Method != want.method || c.Title != want.title || c.Slot != slot || c.Action != "recall" || c.Late || c.Redrive || c.Forced {
 			t.Errorf("command on %s: %+v", c.Channel, c)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -144,13 +143,11 @@ func (p *Planner) issue(ctx context.Context, w projections.Work, due projections
 		if err != nil || len(planned)+len(late) == 0 {
 			return err
 		}
-		planned, late = fit(planned, late)
 		b := batch{partition: p.c.Log.Partition(), push: w.Push, app: w.App, now: p.c.Clock()}
-		template := command(push, recall, due.Channel)
-		if err := b.commands(template, planned, false); err != nil {
+		if _, err := b.add(p.c.Projection, push, recall, due.Channel, planned, mode{}); err != nil {
 			return err
 		}
-		if err := b.commands(template, late, true); err != nil {
+		if _, err := b.add(p.c.Projection, push, recall, due.Channel, late, mode{late: true}); err != nil {
 			return err
 		}
 		// The first command carries the fence, and the batch is all or
@@ -175,23 +172,6 @@ func (p *Planner) issue(ctx context.Context, w projections.Work, due projections
 			return err
 		}
 	}
-}
-
-// fit cuts the lists so that the commands for them stay within one append.
-func fit(planned, late []string) ([]string, []string) {
-	const perDevice = 4 // quotes, comma and its share of the rest
-	size := 0
-	for i, d := range planned {
-		if size += 2 * (len(d) + perDevice); size > events.MaxBatchBytes {
-			return planned[:i], nil
-		}
-	}
-	for i, d := range late {
-		if size += 2 * (len(d) + perDevice); size > events.MaxBatchBytes {
-			return planned, late[:i]
-		}
-	}
-	return planned, late
 }
 
 // refence returns the fence for trying an append again after a lost race or an
@@ -230,59 +210,6 @@ func catchUp(ctx context.Context, l events.Log, p *projections.Projection) error
 		return err
 	}
 	return p.Wait(ctx, end.Seq)
-}
-
-// command is the command.issued of a recall on a channel, without devices.
-func command(push *ledger.Push, r *ledger.Recall, channel string) events.Command {
-	action := channels.Action(r.Action)
-	force := r.Replacement != nil && r.Replacement.Force
-	plan := channels.Resolve(push.Profile(), channel, action, push.Slot() != "", force)
-	c := events.Command{
-		Recall: r.Recall, Channel: channel, Action: r.Action, Method: string(plan.Method),
-		Slot: push.Slot(), Forced: plan.Forced, Deadline: r.Deadline,
-	}
-	switch {
-	case action == channels.Override && r.Replacement != nil:
-		c.Replacement, c.Title, c.Body = r.Replacement.Push, r.Replacement.Title, r.Replacement.Body
-	case plan.Method == channels.Overwrite:
-		c.Title = r.Notice
-	}
-	return c
-}
-
-// batch gathers the records of one append.
-type batch struct {
-	partition int
-	app, push string
-	now       time.Time
-	records   []events.Record
-	// tail are the outcomes that follow the commands in the same append.
-	tail []events.Record
-}
-
-// commands adds one command per chunk of devices. Where the channel offers no
-// way, the outcome goes into the same batch: there is nothing to wait for.
-func (b *batch) commands(template events.Command, devices []string, late bool) error {
-	for len(devices) > 0 {
-		n := min(len(devices), events.MaxCommandDevices)
-		c := template
-		c.Devices, c.Late = devices[:n], late
-		devices = devices[n:]
-		r, err := record(b.partition, b.app, b.push, b.now, events.CommandIssued, &c)
-		if err != nil {
-			return err
-		}
-		b.records = append(b.records, r)
-		if channels.Method(c.Method) != channels.None {
-			continue
-		}
-		o := &events.Outcome{Recall: c.Recall, Channel: c.Channel, Devices: c.Devices, Reason: "no-way-back"}
-		if r, err = record(b.partition, b.app, b.push, b.now, events.OutcomeUnsupported, o); err != nil {
-			return err
-		}
-		b.tail = append(b.tail, r)
-	}
-	return nil
 }
 
 // record encodes one event of a push.

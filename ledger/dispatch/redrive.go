@@ -158,23 +158,22 @@ func (r *redrive) issue(ctx context.Context, push, channel string, devices []str
 	if err != nil || state == nil {
 		return 0, err
 	}
-	template := command(state, recall, channel)
-	template.Redrive = true
 	total := 0
 	for len(devices) > 0 {
-		part, _ := fit(devices[:min(len(devices), perAppend)], nil)
+		part := devices[:min(len(devices), perAppend)]
 		b := batch{partition: r.log.Partition(), app: r.app, push: push, now: r.now}
-		if err := b.commands(template, part, false); err != nil {
-			return total, err
-		}
-		b.records[0].Fenced, b.records[0].Expect = true, fence
-		pos, err := r.log.Append(ctx, b.records)
+		n, err := b.add(r.projection, state, recall, channel, part, mode{redrive: true})
 		if err != nil {
 			return total, err
 		}
-		fence = pos.Seq
-		total += len(part)
-		devices = devices[len(part):]
+		b.records[0].Fenced, b.records[0].Expect = true, fence
+		pos, err := r.log.Append(ctx, append(b.records, b.tail...))
+		if err != nil {
+			return total, err
+		}
+		fence = pos.Seq - events.Seq(len(b.tail))
+		total += n
+		devices = devices[n:]
 	}
 	return total, nil
 }

@@ -118,6 +118,11 @@ func (r *results) records() ([]events.Record, error) {
 	partition := r.w.c.Log.Partition()
 	var records []events.Record
 	for _, g := range r.groups {
+		// Where no call for the app has ever worked, a vendor that calls every
+		// token dead may mean that the configuration is wrong.
+		if g.reason == channels.ReasonDeadToken && !r.w.gates.of(r.event.App).proven() {
+			g.reason = channels.ReasonAllTokensBad
+		}
 		o := &events.Outcome{
 			Recall: r.command.Recall, Channel: r.command.Channel, Devices: g.devices,
 			Command: r.seq, Reason: g.reason, Attempt: r.attempt,

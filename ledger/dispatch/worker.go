@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -50,12 +48,16 @@ type Observer struct {
 	Ended func(channel string, k events.Kind, devices int)
 	// Retried is told of commands that must be tried again.
 	Retried func(channel string)
+	// Gate is told after every call whether the app's calls are held back,
+	// because too many failed.
+	Gate func(app, channel string, closed bool)
 }
 
 // Worker carries out the commands of one channel.
 type Worker struct {
 	c       WorkerConfig
-	limit   *rate.Limiter
+	gates   gates
+	sends   wholeSends
 	lookout lookout
 
 	mu sync.Mutex
@@ -88,7 +90,7 @@ func NewWorker(c WorkerConfig) *Worker {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{
-		c: c, limit: pace(c.Channel), lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock},
+		c: c, gates: gates{channel: c.Channel}, lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock},
 		harmless: map[events.Seq]bool{},
 	}
 }

@@ -117,7 +117,9 @@ func (d *devices) instruction(app string, n projections.Notification) (covered b
 		}
 		covered = true
 		force := r.Replacement != nil && r.Replacement.Force
-		plan := channels.Resolve(s.Push.Profile(), selfbuilt.Channel, channels.Action(r.Action), s.Push.Slot() != "", force)
+		plan := channels.Resolve(channels.Ask{
+			Profile: s.Push.Profile(), Channel: selfbuilt.Channel, Action: channels.Action(r.Action), Slot: s.Push.Slot(), Force: force,
+		})
 		if !mark.Commanded || plan.Method == channels.None {
 			continue
 		}

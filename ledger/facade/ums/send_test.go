@@ -147,7 +147,7 @@ func TestChannelsAreOfTheMatrix(t *testing.T) {
 			if !channels.Known(c) {
 				t.Errorf("sender %d is %q, no channel of the matrix", sender, c)
 			}
-			if plan := channels.Resolve("ums", c, channels.Recall, true, false); plan.Method == channels.None {
+			if plan := channels.Resolve(channels.Ask{Profile: "ums", Channel: c, Action: channels.Recall, Slot: "42", Sends: true, WholeSends: true}); plan.Method == channels.None {
 				t.Errorf("sender %d is %q, which profile ums cannot take back: %s", sender, c, plan.Why)
 			}
 		}
