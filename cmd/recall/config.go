@@ -171,7 +171,7 @@ func unknownKeys(path, section string, values map[string]any) []error {
 func unknownEntryFields(path, key string, v any) []error {
 	fields, see := []string{"id", "hash", "app", "roles"}, "recall key create"
 	if key == "facades" {
-		fields, see = []string{"facade", "id", "app", "secret", "admins"}, "recall facade --help"
+		fields, see = []string{"facade", "id", "app", "secret", "admins", "sign_only", "basic_only", "callback_token", "callbacks"}, "recall facade --help"
 	}
 	list, ok := v.([]any)
 	if !ok && v != nil {

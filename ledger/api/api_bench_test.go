@@ -30,11 +30,11 @@ func BenchmarkHolders(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := n.projection.Wait(context.Background(), a.Position.Seq); err != nil {
+	if err := n.Desk.Projection.Wait(context.Background(), a.Position.Seq); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		resp, err := http.Get(n.http.URL + "/v1/pushes/p/holders")
+		resp, err := http.Get(n.HTTP.URL + "/v1/pushes/p/holders")
 		if err != nil {
 			b.Fatal(err)
 		}

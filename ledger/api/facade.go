@@ -15,6 +15,20 @@ type FacadeCredential struct {
 	// Admins are the TIMPush identifiers that may act.
 	Admins   []string `json:"admins,omitempty"`
 	Disabled bool     `json:"disabled,omitempty"`
+	// SignOnly and BasicOnly are the one way to authenticate that a TPNS key
+	// takes; without them it takes both.
+	SignOnly  bool `json:"sign_only,omitempty"`
+	BasicOnly bool `json:"basic_only,omitempty"`
+	// Callback says that TIMPush's callback is taken, with its token.
+	Callback bool `json:"callback,omitempty"`
+}
+
+// facadeCredential is what is shown of a credential.
+func facadeCredential(k facade.Credential) FacadeCredential {
+	return FacadeCredential{
+		Facade: k.Facade, ID: k.ID, Admins: k.Admins, Disabled: k.Disabled, SignOnly: k.SignOnly, BasicOnly: k.BasicOnly,
+		Callback: k.CallbackToken != "" || k.CallbackHash != nil,
+	}
 }
 
 // FacadeCredentialList lists the app's facade credentials.
@@ -22,11 +36,16 @@ type FacadeCredentialList struct {
 	Credentials []FacadeCredential `json:"credentials"`
 }
 
-// FacadeSecret is what an administrator enters for a key.
+// FacadeSecret is what an administrator enters for a key. It replaces all that
+// was entered before.
 type FacadeSecret struct {
-	Secret   string   `json:"secret"`
-	Admins   []string `json:"admins,omitempty"`
-	Disabled bool     `json:"disabled,omitempty"`
+	Secret    string   `json:"secret"`
+	Admins    []string `json:"admins,omitempty"`
+	Disabled  bool     `json:"disabled,omitempty"`
+	SignOnly  bool     `json:"sign_only,omitempty" doc:"tpns: refuse Basic authentication"`
+	BasicOnly bool     `json:"basic_only,omitempty" doc:"tpns: refuse Sign, so that only a hash of the secret is kept"`
+	// CallbackToken is what the address of TIMPush's callback must carry.
+	CallbackToken string `json:"callback_token,omitempty" doc:"timpush: what the callback's address carries as token; without it callbacks are refused"`
 }
 
 // FacadeDeleted says whether there was a credential to delete.
@@ -55,7 +74,7 @@ func (s *Server) facadeCredentials(ctx context.Context, _ *struct{}) (*output[Fa
 	a := FacadeCredentialList{Credentials: []FacadeCredential{}}
 	for _, k := range store.List() {
 		if k.App == from(ctx).caller.app {
-			a.Credentials = append(a.Credentials, FacadeCredential{Facade: k.Facade, ID: k.ID, Admins: k.Admins, Disabled: k.Disabled})
+			a.Credentials = append(a.Credentials, facadeCredential(k))
 		}
 	}
 	return answer(a, nil)
@@ -72,11 +91,12 @@ func (s *Server) putFacadeCredential(ctx context.Context, in *facadePath) (*outp
 	}
 	k := facade.Credential{
 		Facade: in.Facade, ID: in.ID, App: from(ctx).caller.app, Secret: b.Secret, Admins: b.Admins, Disabled: b.Disabled,
+		SignOnly: b.SignOnly, BasicOnly: b.BasicOnly, CallbackToken: b.CallbackToken,
 	}
 	if err := store.Put(k); err != nil {
 		return nil, err
 	}
-	return answer(FacadeCredential{Facade: k.Facade, ID: k.ID, Admins: k.Admins, Disabled: k.Disabled}, nil)
+	return answer(facadeCredential(k), nil)
 }
 
 func (s *Server) deleteFacadeCredential(ctx context.Context, in *facadePath) (*output[FacadeDeleted], error) {

@@ -38,8 +38,8 @@ func TestKeys(t *testing.T) {
 		if i == 0 {
 			first = a
 		}
-		if a.status != http.StatusUnauthorized || a.body != first.body || a.header.Get("WWW-Authenticate") == "" {
-			t.Errorf("%q: %d %s", headers, a.status, a.body)
+		if a.Status != http.StatusUnauthorized || a.Body != first.Body || a.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%q: %d %s", headers, a.Status, a.Body)
 		}
 	}
 	if p := first.problem(t); p.Code != codeUnauthenticated {
@@ -50,22 +50,22 @@ func TestKeys(t *testing.T) {
 		{"Authorization", "bearer  " + token},
 		{"Authorization", "Bearer " + token, "Recall-App", "a"},
 	} {
-		if a := n.do("GET", "/v1/pushes", "", headers...); a.status != 200 {
-			t.Errorf("%q: %d %s", headers, a.status, a.body)
+		if a := n.do("GET", "/v1/pushes", "", headers...); a.Status != 200 {
+			t.Errorf("%q: %d %s", headers, a.Status, a.Body)
 		}
 	}
 	a := n.do("GET", "/v1/pushes", "", "Authorization", "Bearer "+token, "Recall-App", "b")
-	if a.status != http.StatusForbidden || a.problem(t).Code != codeForbidden {
-		t.Errorf("a foreign app is named: %d %s", a.status, a.body)
+	if a.Status != http.StatusForbidden || a.problem(t).Code != codeForbidden {
+		t.Errorf("a foreign app is named: %d %s", a.Status, a.Body)
 	}
 	// What needs no credential needs none.
 	for _, path := range []string{"/livez", "/readyz", "/metrics", "/openapi.json", "/problems/internal"} {
-		if a := n.do("GET", path, ""); a.status != 200 {
-			t.Errorf("%s: %d", path, a.status)
+		if a := n.do("GET", path, ""); a.Status != 200 {
+			t.Errorf("%s: %d", path, a.Status)
 		}
 	}
 	for _, secretText := range []string{secret, "wrong", "nobody"} {
-		if strings.Contains(n.lines.String(), secretText) {
+		if strings.Contains(n.Logged(), secretText) {
 			t.Errorf("the log shows %q", secretText)
 		}
 	}
@@ -83,8 +83,8 @@ func TestOpenMode(t *testing.T) {
 	}
 	for _, app := range []string{"a.b", "a b", "*", strings.Repeat("a", 65), "中"} {
 		a := n.do("GET", "/v1/pushes", "", "Recall-App", app)
-		if a.status != 400 || a.problem(t).Field != "Recall-App" {
-			t.Errorf("app %q: %d %s", app, a.status, a.body)
+		if a.Status != 400 || a.problem(t).Field != "Recall-App" {
+			t.Errorf("app %q: %d %s", app, a.Status, a.Body)
 		}
 	}
 }

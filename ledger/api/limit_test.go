@@ -11,6 +11,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 func codeOf(t *testing.T, err error) (string, int) {
@@ -29,15 +30,9 @@ func codeOf(t *testing.T, err error) (string, int) {
 // by name, and recalls still go through (L11).
 func TestOverload(t *testing.T) {
 	ctx := context.Background()
-	n := start(t, options{stuck: true, committer: events.CommitterConfig{Queue: 1}, change: func(c *Config) { c.InFlight, c.RecallReserve = 2, 1 }})
+	n := start(t, options{node: facadetest.Config{Stuck: true, Committer: events.CommitterConfig{Queue: 1}}, change: func(c *Config) { c.InFlight, c.RecallReserve = 2, 1 }})
 	c := n.client("", "")
-	b := must[[]byte](t)(events.Encode(&events.Event{
-		Header: events.Header{Kind: events.PushSent, App: "default", Push: "p", Time: time.Now()},
-		Data:   &events.Fact{Channel: "fcm", Devices: []string{"d"}},
-	}))
-	if _, err := n.log.Append(ctx, []events.Record{{Subject: events.Subject(0, "default", events.PushSent, "p", ""), Data: b}}); err != nil {
-		t.Fatal(err)
-	}
+	n.Fact("default", "p", events.PushSent, "fcm", "d")
 	publish := func(ctx context.Context) error {
 		_, err := c.Publish(ctx, TypeNDJSON, strings.NewReader(fact("push.sent", "q", "fcm", "d")))
 		return err
@@ -46,7 +41,7 @@ func TestOverload(t *testing.T) {
 	defer cancel()
 	waiting := make(chan error, 2)
 	go func() { waiting <- publish(held) }()
-	until(t, "the first event waits", func() bool { return n.committer.Waiting() == 1 })
+	until(t, "the first event waits", func() bool { return n.Desk.Committer.Waiting() == 1 })
 	if code, status := codeOf(t, publish(ctx)); code != codeOverloaded || status != http.StatusTooManyRequests {
 		t.Errorf("a full queue: %d %s", status, code)
 	}
@@ -78,8 +73,8 @@ func TestOverload(t *testing.T) {
 	}
 	n.server.slots.recall.release()
 	n.server.slots.ordinary.release()
-	if a := n.do("GET", "/livez", ""); a.status != 200 {
-		t.Errorf("/livez among the crowd: %d", a.status)
+	if a := n.do("GET", "/livez", ""); a.Status != 200 {
+		t.Errorf("/livez among the crowd: %d", a.Status)
 	}
 	cancel()
 	<-waiting
@@ -88,7 +83,9 @@ func TestOverload(t *testing.T) {
 
 func TestStopped(t *testing.T) {
 	ctx := context.Background()
-	n := start(t, options{timeout: 200 * time.Millisecond, committer: events.CommitterConfig{Retries: 1}, change: func(c *Config) {
+	n := start(t, options{node: facadetest.Config{
+		Log: jetstream.Config{Timeout: 200 * time.Millisecond}, Committer: events.CommitterConfig{Retries: 1},
+	}, change: func(c *Config) {
 		c.Ready = func(ctx context.Context) error { _, err := c.Log.End(ctx); return err }
 	}})
 	c := n.client("", "")
@@ -99,37 +96,37 @@ func TestStopped(t *testing.T) {
 	if err := publish(); err != nil {
 		t.Fatal(err)
 	}
-	if a := n.do("GET", "/readyz", ""); a.status != 200 || !strings.Contains(a.body, `"ready"`) {
-		t.Errorf("ready: %d %s", a.status, a.body)
+	if a := n.do("GET", "/readyz", ""); a.Status != 200 || !strings.Contains(a.Body, `"ready"`) {
+		t.Errorf("ready: %d %s", a.Status, a.Body)
 	}
-	n.stopNATS()
+	n.StopServer()
 	if code, status := codeOf(t, publish()); code != codeUnknownResult || status != 503 {
 		t.Errorf("without the log: %d %s", status, code)
 	}
-	if a := n.do("GET", "/readyz", ""); a.status != 503 || a.problem(t).Code != codeNotReady {
-		t.Errorf("not ready: %d %s", a.status, a.body)
+	if a := n.do("GET", "/readyz", ""); a.Status != 503 || a.problem(t).Code != codeNotReady {
+		t.Errorf("not ready: %d %s", a.Status, a.Body)
 	}
-	if a := n.do("GET", "/livez", ""); a.status != 200 {
-		t.Errorf("live: %d %s", a.status, a.body)
+	if a := n.do("GET", "/livez", ""); a.Status != 200 {
+		t.Errorf("live: %d %s", a.Status, a.Body)
 	}
-	if a := n.do("GET", "/metrics", ""); a.status != 200 || strings.Contains(a.body, "recall_ledger_log_end_seq{") {
-		t.Errorf("metrics make up the log's end: %d", a.status)
+	if a := n.do("GET", "/metrics", ""); a.Status != 200 || strings.Contains(a.Body, "recall_ledger_log_end_seq{") {
+		t.Errorf("metrics make up the log's end: %d", a.Status)
 	}
 	// What needs no log is still answered.
-	if a := n.do("GET", "/v1/pushes/p", ""); a.status != 200 {
-		t.Errorf("a read: %d %s", a.status, a.body)
+	if a := n.do("GET", "/v1/pushes/p", ""); a.Status != 200 {
+		t.Errorf("a read: %d %s", a.Status, a.Body)
 	}
-	n.stopCommitter()
+	n.StopCommitter()
 	if code, status := codeOf(t, publish()); code != codeStopping || status != 503 {
 		t.Errorf("while stopping: %d %s", status, code)
 	}
 }
 
 func TestFull(t *testing.T) {
-	n := start(t, options{settings: jetstream.Settings{MaxBytes: 64 << 10}})
+	n := start(t, options{node: facadetest.Config{Log: jetstream.Config{Settings: jetstream.Settings{MaxBytes: 64 << 10}}}})
 	devices := make([]string, 900)
 	for i := range devices {
-		devices[i] = fmt.Sprintf("%d-%s", i, newID())
+		devices[i] = fmt.Sprintf("%d-%s", i, facadetest.NewID())
 	}
 	for range 10 {
 		_, err := n.client("", "").Publish(context.Background(), TypeNDJSON, strings.NewReader(fact("push.sent", "p", "fcm", devices...)))
@@ -151,16 +148,16 @@ func TestPanic(t *testing.T) {
 	}})
 	a := n.do("POST", "/v1/devices/my-device/credential", "")
 	p := a.problem(t)
-	if a.status != 500 || p.Code != codeInternal || strings.Contains(a.body, "secret") {
-		t.Errorf("%d %s", a.status, a.body)
+	if a.Status != 500 || p.Code != codeInternal || strings.Contains(a.Body, "secret") {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	id := p.Detail[strings.LastIndex(p.Detail, " ")+1:]
-	if log := n.lines.String(); !strings.Contains(log, id) || !strings.Contains(log, "the secret is gone") || strings.Contains(log, "my-device") {
+	if log := n.Logged(); !strings.Contains(log, id) || !strings.Contains(log, "the secret is gone") || strings.Contains(log, "my-device") {
 		t.Errorf("log:\n%s", log)
 	}
 	until(t, "the slot is free", func() bool { return len(n.server.slots.ordinary.free) == 0 })
-	if a := n.do("GET", "/v1/pushes", ""); a.status != 200 {
-		t.Errorf("after it: %d", a.status)
+	if a := n.do("GET", "/v1/pushes", ""); a.Status != 200 {
+		t.Errorf("after it: %d", a.Status)
 	}
 }
 

@@ -44,8 +44,8 @@ func TestQuarantine(t *testing.T) {
 	for i := range 9 {
 		app := []string{"a", "b"}[i%2]
 		push := fmt.Sprint("p", i)
-		n.append(app, push, events.PushCreated, &events.Created{Title: "1", Audience: events.Audience{Kind: "all"}})
-		n.append(app, push, events.PushCreated, &events.Created{Title: "2", Audience: events.Audience{Kind: "all"}})
+		n.Append(app, push, events.PushCreated, &events.Created{Title: "1", Audience: events.Audience{Kind: "all"}})
+		n.Append(app, push, events.PushCreated, &events.Created{Title: "2", Audience: events.Audience{Kind: "all"}})
 	}
 	var seen []string
 	o := ListOptions{Limit: 2}
@@ -89,14 +89,14 @@ func TestLogAndMetrics(t *testing.T) {
 	_, _ = c.Gate(ctx, "push-id", "device-token", "fcm", "user-name")
 	n.do("BREW", "/v1/coffee", "")
 	for _, word := range []string{"device-token", "push-id", "reason-text", "key-text", "user-name", "coffee", "BREW"} {
-		if strings.Contains(n.lines.String(), word) {
-			t.Errorf("the log shows %q:\n%s", word, n.lines.String())
+		if strings.Contains(n.Logged(), word) {
+			t.Errorf("the log shows %q:\n%s", word, n.Logged())
 		}
 	}
-	if !strings.Contains(n.lines.String(), "method=GET route=/v1/devices/{device} status=200") {
-		t.Errorf("log:\n%s", n.lines.String())
+	if !strings.Contains(n.Logged(), "method=GET route=/v1/devices/{device} status=200") {
+		t.Errorf("log:\n%s", n.Logged())
 	}
-	text := n.do("GET", "/metrics", "").body
+	text := n.do("GET", "/metrics", "").Body
 	for _, want := range []string{
 		`recall_ledger_http_requests_total{code="200",method="GET",route="/v1/devices/{device}"} 1`,
 		`recall_ledger_http_requests_total{code="404",method="other",route="other"} 1`,
@@ -107,8 +107,8 @@ func TestLogAndMetrics(t *testing.T) {
 		`recall_ledger_recalls_accepted_total{action="recall"} 1`,
 		`recall_ledger_recalls_refused_total{code="already-recalled"} 1`,
 		`recall_ledger_idempotency_replays_total 1`,
-		fmt.Sprintf(`recall_ledger_projection_applied_seq{partition="0"} %d`, n.end().Seq),
-		fmt.Sprintf(`recall_ledger_log_end_seq{partition="0"} %d`, n.end().Seq),
+		fmt.Sprintf(`recall_ledger_projection_applied_seq{partition="0"} %d`, n.End().Seq),
+		fmt.Sprintf(`recall_ledger_log_end_seq{partition="0"} %d`, n.End().Seq),
 		`recall_ledger_projection_lag_events{partition="0"} 0`,
 		`recall_ledger_quarantined_events{partition="0"} 0`,
 		`recall_ledger_committer_queue_records{partition="0"} 0`,

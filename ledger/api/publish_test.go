@@ -34,14 +34,14 @@ func TestPublishForms(t *testing.T) {
 		"cloud batch": {TypeCloudEvents, "[" + cloud("push.sent", "p", sent) + "," + cloud("click.clicked", "p", sent) + "]", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := n.end()
+			before := n.End()
 			a, err := n.client("", "").Publish(context.Background(), c.kind, strings.NewReader(c.body))
-			if err != nil || a.Accepted != c.want || len(a.Refused) > 0 || a.Position != n.end() || n.end().Seq != before.Seq+events.Seq(c.want) {
-				t.Fatalf("%+v, %v; the log went from %s to %s", a, err, before, n.end())
+			if err != nil || a.Accepted != c.want || len(a.Refused) > 0 || a.Position != n.End() || n.End().Seq != before.Seq+events.Seq(c.want) {
+				t.Fatalf("%+v, %v; the log went from %s to %s", a, err, before, n.End())
 			}
 		})
 	}
-	v, err := n.client("", "").Push(context.Background(), "p", ReadOptions{AtLeast: n.end()})
+	v, err := n.client("", "").Push(context.Background(), "p", ReadOptions{AtLeast: n.End()})
 	if err != nil || v.Created == nil || v.Channels[0].Funnel["sent"] == 0 || v.Channels[0].Funnel["clicked"] != 1 {
 		t.Fatalf("%+v, %v", v, err)
 	}
@@ -76,22 +76,22 @@ func TestPublishRefused(t *testing.T) {
 		"bad audience":        {`{"kind":"push.created","push":"q","data":{"audience":{"kind":"some"}}}`, "data.audience.kind"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := n.end()
+			before := n.End()
 			a := n.do("POST", "/v1/events", c.line, "Content-Type", TypeNDJSON)
 			p := a.problem(t)
-			if a.status != 422 || p.Code != codeEventsRefused || len(p.Refused) != 1 || p.Refused[0].Field != c.field || p.Refused[0].Reason == "" {
-				t.Errorf("alone: %d %s", a.status, a.body)
+			if a.Status != 422 || p.Code != codeEventsRefused || len(p.Refused) != 1 || p.Refused[0].Field != c.field || p.Refused[0].Reason == "" {
+				t.Errorf("alone: %d %s", a.Status, a.Body)
 			}
-			if n.end() != before {
-				t.Errorf("the log moved to %s", n.end())
+			if n.End() != before {
+				t.Errorf("the log moved to %s", n.End())
 			}
 			a = n.do("POST", "/v1/events", good+"\n"+c.line+"\n"+good, "Content-Type", TypeNDJSON)
 			var got PublishAnswer
-			if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+			if err := json.Unmarshal([]byte(a.Body), &got); err != nil {
 				t.Fatal(err)
 			}
-			if a.status != 207 || got.Accepted != 2 || len(got.Refused) != 1 || got.Refused[0].Index != 1 || got.Refused[0].Field != c.field || n.end().Seq != before.Seq+2 {
-				t.Errorf("among good ones: %d %s", a.status, a.body)
+			if a.Status != 207 || got.Accepted != 2 || len(got.Refused) != 1 || got.Refused[0].Index != 1 || got.Refused[0].Field != c.field || n.End().Seq != before.Seq+2 {
+				t.Errorf("among good ones: %d %s", a.Status, a.Body)
 			}
 		})
 	}
@@ -99,17 +99,17 @@ func TestPublishRefused(t *testing.T) {
 	// within one request.
 	n.publish("", "", created("known", `"body":"first"`), created("new", `"body":"1"`), created("new", `"body":"1"`))
 	a := n.do("POST", "/v1/events", created("newer", `"body":"1"`)+"\n"+created("newer", `"body":"2"`), "Content-Type", TypeNDJSON)
-	if a.status != 207 || !strings.Contains(a.body, `"index":1`) {
-		t.Errorf("a contradiction within a request: %d %s", a.status, a.body)
+	if a.Status != 207 || !strings.Contains(a.Body, `"index":1`) {
+		t.Errorf("a contradiction within a request: %d %s", a.Status, a.Body)
 	}
-	if n.projection.Stats().Quarantined != 0 {
+	if n.Desk.Projection.Stats().Quarantined != 0 {
 		t.Error("something refused was stored and quarantined")
 	}
 }
 
 func TestPublishBadCloudEvents(t *testing.T) {
 	n := start(t, options{})
-	before := n.end()
+	before := n.End()
 	for field, event := range map[string]string{
 		"specversion":     `{"id":"1","source":"s","type":"push.sent","subject":"p","data":{}}`,
 		"id":              `{"specversion":"1.0","source":"s","type":"push.sent","subject":"p","data":{}}`,
@@ -124,12 +124,12 @@ func TestPublishBadCloudEvents(t *testing.T) {
 		for kind, body := range map[string]string{TypeCloudEvent: event, TypeCloudEvents: "[" + event + "]"} {
 			a := n.do("POST", "/v1/events", body, "Content-Type", kind)
 			// A body that is no UTF-8 may be refused as a whole.
-			if a.status != 422 || a.problem(t).Refused[0].Field != field {
-				t.Errorf("%s as %s: %d %s", field, kind, a.status, a.body)
+			if a.Status != 422 || a.problem(t).Refused[0].Field != field {
+				t.Errorf("%s as %s: %d %s", field, kind, a.Status, a.Body)
 			}
 		}
 	}
-	if n.end() != before {
+	if n.End() != before {
 		t.Error("the log moved")
 	}
 }
@@ -139,7 +139,7 @@ func TestPublishBadBody(t *testing.T) {
 	n := start(t, options{change: func(c *Config) { c.MaxBody = 2 << 20 }})
 	good := fact("push.sent", "p", "fcm", "d")
 	many := strings.Repeat(`{"kind":"push.sent","push":"p","data":{"channel":"fcm","devices":["d"]}}`+"\n", MaxEvents+1)
-	before := n.end()
+	before := n.End()
 	for name, c := range map[string]struct {
 		kind, body string
 		status     int
@@ -174,8 +174,8 @@ func TestPublishBadBody(t *testing.T) {
 			}
 			a := n.do("POST", path, c.body, append([]string{"Content-Type", c.kind}, c.headers...)...)
 			p := a.problem(t)
-			if a.status != c.status || p.Code != c.code || p.Limit != c.limit {
-				t.Errorf("%d %s", a.status, a.body)
+			if a.Status != c.status || p.Code != c.code || p.Limit != c.limit {
+				t.Errorf("%d %s", a.Status, a.Body)
 			}
 		})
 	}
@@ -185,8 +185,8 @@ func TestPublishBadBody(t *testing.T) {
 	if !errors.As(err, &p) || p.Code != codeBodyTooLarge {
 		t.Errorf("a body of unknown length: %v", err)
 	}
-	if n.end() != before {
-		t.Errorf("the log moved from %s to %s", before, n.end())
+	if n.End() != before {
+		t.Errorf("the log moved from %s to %s", before, n.End())
 	}
 }
 
@@ -198,7 +198,7 @@ func TestPublishMost(t *testing.T) {
 		lines[i] = fact("push.sent", fmt.Sprint("p", i), "fcm", "d")
 	}
 	n.publish("", "", lines...)
-	l, err := n.client("", "").Pushes(context.Background(), ListOptions{Limit: 2, AtLeast: n.end()})
+	l, err := n.client("", "").Pushes(context.Background(), ListOptions{Limit: 2, AtLeast: n.End()})
 	if err != nil || len(l.Pushes) != 2 || l.Next == "" {
 		t.Fatalf("%+v, %v", l, err)
 	}
@@ -207,7 +207,7 @@ func TestPublishMost(t *testing.T) {
 		t.Errorf("%d notifications, %v", len(list), err)
 	}
 	a := n.do("GET", "/v1/devices/d", "")
-	if !strings.Contains(a.body, `"truncated":true`) {
+	if !strings.Contains(a.Body, `"truncated":true`) {
 		t.Error("a list that was cut does not say so")
 	}
 	if diff := cmp.Diff(l.Pushes[0].Push, fmt.Sprint("p", MaxEvents-1)); diff != "" {

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/jetstream"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 // TestOddIDs sends ids with every awkward character through every path.
@@ -133,12 +135,12 @@ func TestBadReads(t *testing.T) {
 		"/v1/pushes/p0/devices/d?channel=a&frist=1": "frist",
 	} {
 		a := n.do("GET", path, "")
-		if p := a.problem(t); a.status != 400 || p.Code != codeBadRequest || p.Field != field {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
+		if p := a.problem(t); a.Status != 400 || p.Code != codeBadRequest || p.Field != field {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
-	if a := n.do("GET", "/v1/pushes?limit=%zz", ""); a.status != 400 {
-		t.Errorf("a broken query: %d", a.status)
+	if a := n.do("GET", "/v1/pushes?limit=%zz", ""); a.Status != 400 {
+		t.Errorf("a broken query: %d", a.Status)
 	}
 }
 
@@ -158,8 +160,8 @@ func TestUnknown(t *testing.T) {
 		"/v1/pushes/p0/devices/d/notice": codeNotFound,
 	} {
 		a := n.do("GET", path, "")
-		if p := a.problem(t); a.status != 404 || p.Code != code {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
+		if p := a.problem(t); a.Status != 404 || p.Code != code {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
 }
@@ -180,10 +182,10 @@ func TestAtLeast(t *testing.T) {
 			t.Fatalf("a read does not see the write before it: %v", err)
 		}
 	}
-	for _, headers := range [][]string{{"Recall-Position", n.end().String()}, nil} {
+	for _, headers := range [][]string{{"Recall-Position", n.End().String()}, nil} {
 		a := n.do("GET", "/v1/pushes/p1", "", headers...)
-		if a.status != 200 || a.header.Get("Recall-Position") != n.end().String() {
-			t.Errorf("%d, position %q", a.status, a.header.Get("Recall-Position"))
+		if a.Status != 200 || a.Header.Get("Recall-Position") != n.End().String() {
+			t.Errorf("%d, position %q", a.Status, a.Header.Get("Recall-Position"))
 		}
 	}
 	_, err := c.Push(ctx, "p1", ReadOptions{AtLeast: events.Position{Seq: 1000}})
@@ -191,8 +193,8 @@ func TestAtLeast(t *testing.T) {
 	if !errors.As(err, &p) || p.Status != 503 || p.Code != codeBehind || p.RetryAfter == 0 {
 		t.Errorf("a position not reached: %#v", err)
 	}
-	if a := n.do("GET", "/v1/pushes", "", "Recall-Position", "x"); a.status != 400 || a.problem(t).Field != "Recall-Position" {
-		t.Errorf("a bad header: %d %s", a.status, a.body)
+	if a := n.do("GET", "/v1/pushes", "", "Recall-Position", "x"); a.Status != 400 || a.problem(t).Field != "Recall-Position" {
+		t.Errorf("a bad header: %d %s", a.Status, a.Body)
 	}
 }
 
@@ -272,16 +274,16 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = c.Recall(ctx, RecallRequest{Push: "p", Action: "recall"}, "")
-	command := n.append("default", "p", events.CommandIssued, &events.Command{
+	command := n.Append("default", "p", events.CommandIssued, &events.Command{
 		Recall: a.Recall, Channel: "fcm", Action: "recall", Method: "overwrite", Devices: []string{"d", "e"}, Deadline: a.Deadline,
 	})
-	n.append("default", "p", events.OutcomeAccepted, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{"d"}, Command: command.Seq})
-	n.append("default", "p", events.OutcomeRefused, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{"e"}, Command: command.Seq, Reason: "gone"})
+	n.Append("default", "p", events.OutcomeAccepted, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{"d"}, Command: command.Seq})
+	n.Append("default", "p", events.OutcomeRefused, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{"e"}, Command: command.Seq, Reason: "gone"})
 	if err := c.Abort(ctx, a.Recall, "enough"); err != nil {
 		t.Fatal(err)
 	}
 	kinds := func(device, channel string) []string {
-		got, err := c.Notification(ctx, "p", device, channel, ReadOptions{AtLeast: n.end()})
+		got, err := c.Notification(ctx, "p", device, channel, ReadOptions{AtLeast: n.End()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +314,7 @@ func TestHistory(t *testing.T) {
 
 func TestGate(t *testing.T) {
 	ctx := context.Background()
-	n := start(t, options{timeout: 500 * time.Millisecond})
+	n := start(t, options{node: facadetest.Config{Log: jetstream.Config{Timeout: 500 * time.Millisecond}}})
 	c := n.client("", "")
 	n.publish("", "", fact("push.sent", "p", "fcm", "d", "e"))
 	gate := func(push, device string, open bool, recall string) {
@@ -340,7 +342,7 @@ func TestGate(t *testing.T) {
 	gate("p", "e", false, all.Recall)
 	// The sender is told the same way however new its view is: an answer at
 	// all is from the log.
-	n.stopNATS()
+	n.StopServer()
 	if g, err := c.Gate(ctx, "p", "e", "fcm", ""); err == nil || g.Open {
 		t.Errorf("without the log the gate is %+v", g)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 // refusing publishes pushes that cannot be recalled, each for another reason, and
@@ -26,16 +27,17 @@ func refusing(t *testing.T, n *node) RecallAnswer {
 		created("started", `"schedule_at":"`+soon+`"`), fact("push.sent", "started", "fcm", "d"),
 		strings.Replace(created("old", ""), `"push":`, `"time":"`+old+`","push":`, 1),
 		created("im1", `"profile":"timpush"`), created("im2", `"profile":"timpush"`), fact("push.sent", "many", "fcm", "d"),
+		`{"kind":"push.sent","push":"work","data":{"channel":"wecom","devices":["d"],"send":"m1"}}`,
 		`{"kind":"push.created","push":"single","data":{"audience":{"kind":"device","names":["d"]},"profile":"tpns"}}`)
 	records := make([]events.Record, 0, ledger.MaxRecalls)
 	for i := range ledger.MaxRecalls {
-		b := must[[]byte](t)(events.Encode(&events.Event{
+		b := facadetest.Must(events.Encode(&events.Event{
 			Header: events.Header{Kind: events.RecallRequested, App: "default", Push: "many", Time: time.Now()},
 			Data:   &events.Requested{Recall: fmt.Sprint("r", i), Action: "recall", Scope: events.Scope{Device: fmt.Sprint("x", i)}, Deadline: time.Now()},
-		}))
+		}))(t)
 		records = append(records, events.Record{Subject: events.Subject(0, "default", events.RecallRequested, "many", ""), Data: b})
 	}
-	if _, err := n.log.Append(ctx, records); err != nil {
+	if _, err := n.Desk.Log.Append(ctx, records); err != nil {
 		t.Fatal(err)
 	}
 	first, err := c.Recall(ctx, RecallRequest{Push: "taken", Action: "recall"}, "")
@@ -43,7 +45,7 @@ func refusing(t *testing.T, n *node) RecallAnswer {
 		t.Fatal(err)
 	}
 	// The limit is per app, whatever the profile of the other recall.
-	n.clock.Store(time.Now().Add(2 * time.Second).UnixNano())
+	n.Freeze(time.Now().Add(2 * time.Second))
 	im, err := c.Recall(ctx, RecallRequest{Push: "im1", Action: "recall"}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +54,7 @@ func refusing(t *testing.T, n *node) RecallAnswer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.clock.Store(v.At.Add(200 * time.Millisecond).UnixNano())
+	n.Freeze(v.At.Add(200 * time.Millisecond))
 	return first
 }
 
@@ -80,6 +82,7 @@ func TestRefusals(t *testing.T) {
 		{ledger.TooManyRecalls, 409, RecallRequest{Push: "many", Action: "recall", Scope: events.Scope{Device: "d"}}, ""},
 		{ledger.AudienceNotAllowed, 422, RecallRequest{Push: "single", Action: "recall"}, ""},
 		{ledger.ReplacementMissing, 422, RecallRequest{Push: "plain", Action: "override"}, "replacement"},
+		{ledger.WholeSends, 422, RecallRequest{Push: "work", Action: "recall"}, "whole_sends"},
 		{ledger.ReplacementPushTaken, 409, RecallRequest{Push: "plain", Action: "override", Replacement: &events.Replacement{Push: "taken", Body: "b"}}, "replacement.push"},
 	} {
 		t.Run(string(r.code), func(t *testing.T) {
@@ -99,7 +102,7 @@ func TestRefusals(t *testing.T) {
 				if (p.First != nil) != (r.code == ledger.AlreadyRecalled) || p.First != nil && (p.First.Recall != first.Recall || p.First.Action != "recall" || p.First.At.IsZero()) {
 					t.Errorf("first %+v", p.First)
 				}
-				after, err := c.Recalls(ctx, ListOptions{AtLeast: n.end()})
+				after, err := c.Recalls(ctx, ListOptions{AtLeast: n.End()})
 				if err != nil || len(after.Recalls) != len(before.Recalls) {
 					t.Errorf("a refused recall left %d recalls, before %d, %v", len(after.Recalls), len(before.Recalls), err)
 				}
@@ -121,7 +124,7 @@ func TestRefusals(t *testing.T) {
 func TestBadRecalls(t *testing.T) {
 	n := start(t, options{})
 	n.publish("", "", fact("push.sent", "p", "fcm", "d"))
-	before := n.end()
+	before := n.End()
 	for name, c := range map[string]struct{ body, code, field string }{
 		"empty":                 {``, "", ""},
 		"no JSON":               {`push`, codeBadJSON, ""},
@@ -157,13 +160,13 @@ func TestBadRecalls(t *testing.T) {
 			if name == "empty" {
 				c.code = codeBadJSON
 			}
-			if a.status != 400 || p.Code != c.code || p.Field != c.field {
-				t.Errorf("%s at %s: %d %s", name, path, a.status, a.body)
+			if a.Status != 400 || p.Code != c.code || p.Field != c.field {
+				t.Errorf("%s at %s: %d %s", name, path, a.Status, a.Body)
 			}
 		}
 	}
-	if n.end() != before {
-		t.Errorf("the log moved from %s to %s", before, n.end())
+	if n.End() != before {
+		t.Errorf("the log moved from %s to %s", before, n.End())
 	}
 }
 
@@ -171,7 +174,7 @@ func TestBadRecalls(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	n := start(t, options{})
 	n.publish("", "", fact("push.sent", "p", "fcm", "d"))
-	before := n.end()
+	before := n.End()
 	good := `{"push":"p","action":"recall"}`
 	for name, c := range map[string]struct {
 		path, body string
@@ -190,12 +193,12 @@ func TestBadRequests(t *testing.T) {
 		"redrive unknown": {"/v1/recalls/r/redrive", ``, 404, nil},
 		"abort long":      {"/v1/recalls/r/abort", `{"reason":"` + strings.Repeat("x", 300) + `"}`, 400, nil},
 	} {
-		if a := n.do("POST", c.path, c.body, c.headers...); a.status != c.status {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
+		if a := n.do("POST", c.path, c.body, c.headers...); a.Status != c.status {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	if n.end() != before {
-		t.Errorf("the log moved from %s to %s", before, n.end())
+	if n.End() != before {
+		t.Errorf("the log moved from %s to %s", before, n.End())
 	}
 }
 
@@ -240,13 +243,13 @@ func TestRecallLife(t *testing.T) {
 	c := n.client("", "")
 	n.publish("", "", created("p", `"slot":"s"`), fact("push.sent", "p", "fcm", "d1", "d2", "d3", "d4"), fact("click.clicked", "p", "fcm", "d4"))
 	a := n.do("POST", "/v1/recalls", `{"push":"p","action":"override","replacement":{"title":"new"}}`)
-	if a.status != 202 || !strings.HasPrefix(a.header.Get("Location"), "/v1/recalls/") || a.header.Get(headerReplayed) != "" || a.header.Get(headerPosition) == "" {
-		t.Fatalf("%d %v %s", a.status, a.header, a.body)
+	if a.Status != 202 || !strings.HasPrefix(a.Header.Get("Location"), "/v1/recalls/") || a.Header.Get(headerReplayed) != "" || a.Header.Get(headerPosition) == "" {
+		t.Fatalf("%d %v %s", a.Status, a.Header, a.Body)
 	}
-	id := strings.TrimPrefix(a.header.Get("Location"), "/v1/recalls/")
+	id := strings.TrimPrefix(a.Header.Get("Location"), "/v1/recalls/")
 	for _, want := range []string{`"recall":"` + id, `"state":"running"`, `"deadline":"`, `"replacement":"override-` + id, `"watch":"/v1/recalls/` + id + `/watch"`} {
-		if !strings.Contains(a.body, want) {
-			t.Errorf("the answer lacks %s: %s", want, a.body)
+		if !strings.Contains(a.Body, want) {
+			t.Errorf("the answer lacks %s: %s", want, a.Body)
 		}
 	}
 	if n, err := c.Redrive(ctx, id); n != 0 || err != nil {
@@ -256,11 +259,11 @@ func TestRecallLife(t *testing.T) {
 	if err != nil || v.Total.Planned != 3 || v.Total.Waiting != 3 || v.State != ledger.Running {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	command := n.append("default", "p", events.CommandIssued, &events.Command{
+	command := n.Append("default", "p", events.CommandIssued, &events.Command{
 		Recall: id, Channel: "fcm", Action: "override", Method: "overwrite", Devices: []string{"d1", "d2", "d3"}, Deadline: v.Deadline,
 	})
-	n.append("default", "p", events.OutcomeAccepted, &events.Outcome{Recall: id, Channel: "fcm", Devices: []string{"d1"}, Command: command.Seq})
-	n.append("default", "p", events.OutcomeRefused, &events.Outcome{Recall: id, Channel: "fcm", Devices: []string{"d2", "d3"}, Command: command.Seq})
+	n.Append("default", "p", events.OutcomeAccepted, &events.Outcome{Recall: id, Channel: "fcm", Devices: []string{"d1"}, Command: command.Seq})
+	n.Append("default", "p", events.OutcomeRefused, &events.Outcome{Recall: id, Channel: "fcm", Devices: []string{"d2", "d3"}, Command: command.Seq})
 	list := func(o RecallDevicesOptions) (words []string) {
 		if err := c.RecallDevices(ctx, id, o, func(d RecallDevice) error {
 			words = append(words, d.Device+" "+d.Outcome+" "+strings.Join(d.Facts, "+"))

@@ -64,7 +64,7 @@ func tenantCases(i ids) map[string]tenantCase {
 // out, so that answers about different ids can be compared.
 func asked(n *node, rt route, c tenantCase, i ids, token string) (answered, string) {
 	a := n.do(rt.method, c.path, c.body, "Authorization", "Bearer "+token)
-	cut := strings.NewReplacer(i.push, "PUSH", i.device, "DEVICE", i.user, "USER", i.recall, "RECALL").Replace(a.body)
+	cut := strings.NewReplacer(i.push, "PUSH", i.device, "DEVICE", i.user, "USER", i.recall, "RECALL").Replace(a.Body)
 	return a, cut
 }
 
@@ -82,12 +82,12 @@ func TestTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret.recall = a.Recall
-	pos := n.append("a", secret.push, events.CommandIssued, &events.Command{
+	pos := n.Append("a", secret.push, events.CommandIssued, &events.Command{
 		Recall: a.Recall, Channel: "fcm", Action: "recall", Method: "overwrite", Devices: []string{secret.device}, Deadline: a.Deadline,
 	})
-	n.append("a", secret.push, events.OutcomeRefused, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{secret.device}, Command: pos.Seq})
+	n.Append("a", secret.push, events.OutcomeRefused, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: []string{secret.device}, Command: pos.Seq})
 	// A second description of the push stands in the quarantine.
-	n.append("a", secret.push, events.PushCreated, &events.Created{Title: "another", Audience: events.Audience{Kind: "all"}})
+	n.Append("a", secret.push, events.PushCreated, &events.Created{Title: "another", Audience: events.Audience{Kind: "all"}})
 	nobody := ids{push: "absent-push-of-c", device: "absent-device-of-c", user: "absent-user-of-c", recall: strings.Repeat("0", len(a.Recall))}
 
 	for _, rt := range routes() {
@@ -104,8 +104,8 @@ func TestTenants(t *testing.T) {
 		}
 		foreign, body := asked(n, rt, c, secret, tokenB)
 		absent, same := asked(n, rt, tenantCases(nobody)[rt.id], nobody, tokenB)
-		if foreign.status != c.foreign || absent.status != foreign.status {
-			t.Errorf("%s: another app gets %d for what exists and %d for what does not, want %d: %s", rt.id, foreign.status, absent.status, c.foreign, foreign.body)
+		if foreign.Status != c.foreign || absent.Status != foreign.Status {
+			t.Errorf("%s: another app gets %d for what exists and %d for what does not, want %d: %s", rt.id, foreign.Status, absent.Status, c.foreign, foreign.Body)
 		}
 		if rt.id == "list-positions" {
 			continue // the refusals recorded meanwhile move the log
@@ -113,16 +113,16 @@ func TestTenants(t *testing.T) {
 		if body != same {
 			t.Errorf("%s: another app's thing is answered\n%s\nand nothing is answered\n%s", rt.id, body, same)
 		}
-		if c.body == "" && !strings.Contains(c.path, secret.device) && foreign.status == 200 && strings.Contains(foreign.body, "secret-") {
-			t.Errorf("%s shows another app's ids: %s", rt.id, foreign.body)
+		if c.body == "" && !strings.Contains(c.path, secret.device) && foreign.Status == 200 && strings.Contains(foreign.Body, "secret-") {
+			t.Errorf("%s shows another app's ids: %s", rt.id, foreign.Body)
 		}
 	}
 	// The app itself sees all of it, so the table above asked for real things.
 	// Backwards, so that the recall is aborted after everything else.
 	for _, rt := range slices.Backward(routes()) {
 		if c, ok := tenantCases(secret)[rt.id]; ok && rt.id != "watch-recall" {
-			if got, _ := asked(n, rt, c, secret, tokenA); got.status != c.owner {
-				t.Errorf("%s: the app itself gets %d, want %d: %s", rt.id, got.status, c.owner, got.body)
+			if got, _ := asked(n, rt, c, secret, tokenA); got.Status != c.owner {
+				t.Errorf("%s: the app itself gets %d, want %d: %s", rt.id, got.Status, c.owner, got.Body)
 			}
 		}
 	}
@@ -158,11 +158,11 @@ func TestRoles(t *testing.T) {
 		for role, token := range tokens {
 			got, _ := asked(n, rt, tenantCases(i)[rt.id], i, token)
 			allowed := role == RoleAdmin || strings.Contains(" "+want+" ", " "+role+" ")
-			if allowed == (got.status == http.StatusForbidden) {
-				t.Errorf("%s as %s: status %d: %s", rt.id, role, got.status, got.body)
+			if allowed == (got.Status == http.StatusForbidden) {
+				t.Errorf("%s as %s: status %d: %s", rt.id, role, got.Status, got.Body)
 			}
-			if got.status == http.StatusForbidden && got.problem(t).Code != codeForbidden {
-				t.Errorf("%s as %s: %s", rt.id, role, got.body)
+			if got.Status == http.StatusForbidden && got.problem(t).Code != codeForbidden {
+				t.Errorf("%s as %s: %s", rt.id, role, got.Body)
 			}
 		}
 	}
@@ -176,8 +176,8 @@ func TestOpenAPI(t *testing.T) {
 		Paths   map[string]map[string]json.RawMessage `json:"paths"`
 	}
 	a := n.do("GET", "/openapi.json", "")
-	if err := json.Unmarshal([]byte(a.body), &doc); err != nil || a.header.Get("Content-Type") != TypeJSON {
-		t.Fatal(err, a.header)
+	if err := json.Unmarshal([]byte(a.Body), &doc); err != nil || a.Header.Get("Content-Type") != TypeJSON {
+		t.Fatal(err, a.Header)
 	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
 		t.Errorf("the document is OpenAPI %q", doc.OpenAPI)
@@ -201,12 +201,12 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("the document has %d operations, there are %d routes", count, len(routes()))
 	}
 	for _, gone := range []string{"/docs", "/schemas/Push.json", "/openapi.yaml", "/openapi-3.0.json"} {
-		if got := n.do("GET", gone, ""); got.status != http.StatusNotFound {
-			t.Errorf("%s is served: %d", gone, got.status)
+		if got := n.do("GET", gone, ""); got.Status != http.StatusNotFound {
+			t.Errorf("%s is served: %d", gone, got.Status)
 		}
 	}
 	for _, word := range []string{"ErrorModel", "unpkg", "cdn."} {
-		if strings.Contains(a.body, word) {
+		if strings.Contains(a.Body, word) {
 			t.Errorf("the document has %q", word)
 		}
 	}
@@ -229,14 +229,14 @@ func TestNoSuchRoute(t *testing.T) {
 		{"HEAD", "/v1/pushes/p/holders", 405, "", "GET"},
 	} {
 		a := n.do(c.method, c.path, "")
-		if a.status != c.status || strings.Join(a.header.Values("Allow"), ", ") != c.allow {
-			t.Errorf("%s %s: %d, allow %q: %s", c.method, c.path, a.status, a.header.Values("Allow"), a.body)
+		if a.Status != c.status || strings.Join(a.Header.Values("Allow"), ", ") != c.allow {
+			t.Errorf("%s %s: %d, allow %q: %s", c.method, c.path, a.Status, a.Header.Values("Allow"), a.Body)
 		}
 		if c.code != "" && a.problem(t).Code != c.code {
-			t.Errorf("%s %s: %s", c.method, c.path, a.body)
+			t.Errorf("%s %s: %s", c.method, c.path, a.Body)
 		}
-		if a.header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s %s: headers %v", c.method, c.path, a.header)
+		if a.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: headers %v", c.method, c.path, a.Header)
 		}
 	}
 }
@@ -250,11 +250,11 @@ func TestProblemPages(t *testing.T) {
 		}
 		seen[k.code] = true
 		a := n.do("GET", "/problems/"+k.code, "")
-		if a.status != 200 || !strings.Contains(a.body, k.title) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
-			t.Errorf("page of %s: %d %s", k.code, a.status, a.body)
+		if a.Status != 200 || !strings.Contains(a.Body, k.title) || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("page of %s: %d %s", k.code, a.Status, a.Body)
 		}
 	}
-	if a := n.do("GET", "/problems/nothing", ""); a.status != 404 {
-		t.Errorf("page of an unknown code: %d", a.status)
+	if a := n.do("GET", "/problems/nothing", ""); a.Status != 404 {
+		t.Errorf("page of an unknown code: %d", a.Status)
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 // TestBrokenOff checks that a list which fails on its way is an error to the
@@ -30,7 +32,7 @@ func TestBrokenOff(t *testing.T) {
 				return errors.New("the disk is gone")
 			}).Body(nil)
 		}))
-		c := must[*Client](t)(NewClient(ClientConfig{URL: srv.URL}))
+		c := facadetest.Must(NewClient(ClientConfig{URL: srv.URL}))(t)
 		seen := 0
 		err := c.Holders(t.Context(), "p", HoldersOptions{}, func(Holder) error { seen++; return nil })
 		var p *Problem

@@ -11,6 +11,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -28,13 +29,13 @@ func recalled(t *testing.T, o options) (*node, *Client, RecallAnswer) {
 }
 
 func (n *node) command(a RecallAnswer, devices ...string) events.Position {
-	return n.append("default", a.Push, events.CommandIssued, &events.Command{
+	return n.Append("default", a.Push, events.CommandIssued, &events.Command{
 		Recall: a.Recall, Channel: "fcm", Action: "recall", Method: "overwrite", Devices: devices, Deadline: a.Deadline,
 	})
 }
 
 func (n *node) accept(a RecallAnswer, command events.Position, devices ...string) {
-	n.append("default", a.Push, events.OutcomeAccepted, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: devices, Command: command.Seq})
+	n.Append("default", a.Push, events.OutcomeAccepted, &events.Outcome{Recall: a.Recall, Channel: "fcm", Devices: devices, Command: command.Seq})
 }
 
 func TestWatch(t *testing.T) {
@@ -84,11 +85,11 @@ func TestWatchWire(t *testing.T) {
 	n, _, a := recalled(t, options{change: func(c *Config) { c.KeepAlive = 10 * time.Millisecond }})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.http.URL+a.Links.Watch, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.HTTP.URL+a.Links.Watch, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := n.http.Client().Do(req)
+	resp, err := n.HTTP.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,14 +121,14 @@ func TestWatchWire(t *testing.T) {
 // TestWatchPace checks that a watch of a busy recall writes at most five a
 // second, and outlives the time the server gives requests to be read.
 func TestWatchPace(t *testing.T) {
-	n, c, a := recalled(t, options{readTimeout: 100 * time.Millisecond})
+	n, c, a := recalled(t, options{node: facadetest.Config{ReadTimeout: 100 * time.Millisecond}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var at []time.Time
 	err := c.Watch(ctx, a.Recall, "", func(projections.Recall) error {
 		at = append(at, time.Now())
 		for range 3 {
-			n.publish("", "", fact("delivery.delivered", "p", "fcm", newID()))
+			n.publish("", "", fact("delivery.delivered", "p", "fcm", facadetest.NewID()))
 		}
 		if len(at) == 4 {
 			cancel()

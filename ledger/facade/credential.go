@@ -1,17 +1,11 @@
 package facade
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"encoding/json"
-	"errors"
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/recall-ledger/recall-ledger/events"
 )
@@ -34,6 +28,9 @@ const (
 	MaxID     = 120
 	MaxSecret = 512
 	MaxAdmins = 20
+	// A callback token is sent in an address, and guessed there.
+	MinToken = 16
+	MaxToken = 128
 )
 
 // Credential lets the clients of one facade act for one app.
@@ -44,8 +41,20 @@ type Credential struct {
 	ID     string `json:"id"`
 	// App is the tenant the key acts for.
 	App string `json:"app"`
-	// Secret computes or checks the vendor's signatures.
-	Secret string `json:"secret"`
+	// Secret computes the vendor's signatures. One that is only compared is
+	// empty once it is entered: its SHA-256 is kept in Hash.
+	Secret string `json:"secret,omitempty"`
+	Hash   []byte `json:"hash,omitempty"`
+	// SignOnly refuses the Basic authentication of TPNS, which sends the
+	// secret itself; BasicOnly refuses its Sign, so that the secret need not
+	// be kept.
+	SignOnly  bool `json:"sign_only,omitempty"`
+	BasicOnly bool `json:"basic_only,omitempty"`
+	// CallbackToken is what the address of TIMPush's callback must carry, since
+	// the vendor signs none; without one callbacks are refused. It is empty
+	// once it is entered: only its hash is kept.
+	CallbackToken string `json:"callback_token,omitempty"`
+	CallbackHash  []byte `json:"callback_hash,omitempty"`
 	// Admins are the TIMPush identifiers that may act; empty means
 	// "administrator".
 	Admins []string `json:"admins,omitempty"`
@@ -70,211 +79,68 @@ func (c Credential) Check() error {
 	if len(c.Admins) > MaxAdmins {
 		return &events.FieldError{Field: "admins", Reason: fmt.Sprintf("has %d entries, the limit is %d", len(c.Admins), MaxAdmins)}
 	}
+	return c.checkOptions()
+}
+
+// checkOptions checks what only some facades have. An option that does nothing
+// would be taken for a protection that is there.
+func (c Credential) checkOptions() error {
+	switch {
+	case c.SignOnly && c.Facade != TPNS:
+		return &events.FieldError{Field: "sign_only", Reason: "is for tpns; no other facade has two ways to authenticate"}
+	case c.BasicOnly && c.Facade != TPNS:
+		return &events.FieldError{Field: "basic_only", Reason: "is for tpns; no other facade has two ways to authenticate"}
+	case c.BasicOnly && c.SignOnly:
+		return &events.FieldError{Field: "basic_only", Reason: "and sign_only together leave no way to authenticate"}
+	case c.CallbackToken == "":
+		return nil
+	case c.Facade != TIMPush:
+		return &events.FieldError{Field: "callback_token", Reason: "is for timpush; no other vendor's callback needs one"}
+	case len(c.CallbackToken) < MinToken || len(c.CallbackToken) > MaxToken:
+		return &events.FieldError{Field: "callback_token", Reason: fmt.Sprintf("has %d characters, want %d to %d", len(c.CallbackToken), MinToken, MaxToken)}
+	case strings.Trim(c.CallbackToken, tokenLetters) != "":
+		return &events.FieldError{Field: "callback_token", Reason: "has characters other than letters, digits and -._~, which an address would change"}
+	}
 	return nil
+}
+
+// tokenLetters are what stands in an address as it is (RFC 3986, 2.3).
+const tokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
+// sealed returns the credential as it is kept: what is only compared is hashed.
+// A UMS secret is: the status callbacks that send one are configured, and take it
+// from the configuration.
+func (c Credential) sealed() Credential {
+	if c.Secret != "" && (c.Facade == UMS || c.BasicOnly) {
+		sum := sha256.Sum256([]byte(c.Secret))
+		c.Hash, c.Secret = sum[:], ""
+	}
+	if c.CallbackToken != "" {
+		sum := sha256.Sum256([]byte(c.CallbackToken))
+		c.CallbackHash, c.CallbackToken = sum[:], ""
+	}
+	return c
+}
+
+// Matches reports whether a secret is the credential's.
+func (c Credential) Matches(secret string) bool {
+	sum := sha256.Sum256([]byte(c.Secret))
+	hash := sum[:]
+	if c.Hash != nil {
+		hash = c.Hash
+	}
+	return hashes(secret, hash)
+}
+
+// TakesCallback reports whether a token is the credential's.
+func (c Credential) TakesCallback(token string) bool { return hashes(token, c.CallbackHash) }
+
+// hashes compares in a time that tells nothing of either side. No secret has an
+// empty hash.
+func hashes(secret string, hash []byte) bool {
+	sum := sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(sum[:], hash) == 1
 }
 
 // String names the credential without its secret, so that it can be logged.
 func (c Credential) String() string { return c.Facade + "/" + c.ID }
-
-// Credentials are the keys of all facades. They are kept encrypted in one file
-// beside the key that encrypts it; the file is replaced as a whole.
-type Credentials struct {
-	file string
-	aead cipher.AEAD
-
-	mu   sync.RWMutex
-	list map[string]Credential
-	// fixed are those of the configuration: they are not in the file.
-	fixed map[string]Credential
-	// nobody is the secret against which unknown keys are checked, so that
-	// they cost the same.
-	nobody string
-}
-
-// OpenCredentials opens the credentials kept in a folder.
-func OpenCredentials(dir string) (*Credentials, error) {
-	key, err := fileKey(filepath.Join(dir, "credentials.key"))
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	c := &Credentials{file: filepath.Join(dir, "credentials"), aead: aead, list: map[string]Credential{}, nobody: rand.Text() + rand.Text()}
-	b, err := os.ReadFile(c.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the credentials: %w", err)
-	}
-	n := aead.NonceSize()
-	if len(b) < n {
-		return nil, fmt.Errorf("%s is damaged; restore it, or delete it and enter the credentials again", c.file)
-	}
-	plain, err := aead.Open(nil, b[:n], b[n:], nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be decrypted with credentials.key beside it; restore both from the same backup", c.file)
-	}
-	var list []Credential
-	if err := json.Unmarshal(plain, &list); err != nil {
-		return nil, fmt.Errorf("read the credentials: %w", err)
-	}
-	for _, k := range list {
-		c.list[k.String()] = k
-	}
-	return c, nil
-}
-
-// Find returns the credential of a facade's key. For an unknown key it returns
-// one with a secret nobody knows, so that the caller does the same work.
-func (c *Credentials) Find(facade, id string) (Credential, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	k, ok := c.fixed[facade+"/"+id]
-	if !ok {
-		k, ok = c.list[facade+"/"+id]
-	}
-	if !ok {
-		return Credential{Facade: facade, ID: id, Secret: c.nobody}, false
-	}
-	return k, true
-}
-
-// List returns the credentials without their secrets.
-func (c *Credentials) List() []Credential {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	list := make([]Credential, 0, len(c.list)+len(c.fixed))
-	for name, k := range c.list {
-		if _, hidden := c.fixed[name]; !hidden {
-			k.Secret = ""
-			list = append(list, k)
-		}
-	}
-	for _, k := range c.fixed {
-		k.Secret = ""
-		list = append(list, k)
-	}
-	slices.SortFunc(list, func(a, b Credential) int { return strings.Compare(a.String(), b.String()) })
-	return list
-}
-
-// Fix adds the credentials of the configuration: they hold for as long as it
-// names them, go before what is in the file, and cannot be changed here.
-func (c *Credentials) Fix(list []Credential) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fixed = map[string]Credential{}
-	for i, k := range list {
-		if err := k.Check(); err != nil {
-			return fmt.Errorf("facades[%d].%w", i, err)
-		}
-		if _, twice := c.fixed[k.String()]; twice {
-			return fmt.Errorf("facades[%d]: %s is there twice", i, k)
-		}
-		c.fixed[k.String()] = k
-	}
-	return nil
-}
-
-// Put adds a credential or replaces the one with its facade and id, which must
-// be of the same app.
-func (c *Credentials) Put(k Credential) error {
-	if err := k.Check(); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	old, known := c.list[k.String()]
-	if _, fixed := c.fixed[k.String()]; fixed {
-		return &events.FieldError{Field: "id", Reason: "is set in the node's configuration; change it there"}
-	}
-	switch {
-	case known && old.App != k.App:
-		return &events.FieldError{Field: "id", Reason: "belongs to another app"}
-	case !known && len(c.list) >= MaxCredentials:
-		return &events.FieldError{Field: "id", Reason: fmt.Sprintf("there are %d credentials, the limit", MaxCredentials)}
-	}
-	c.list[k.String()] = k
-	if err := c.save(); err != nil {
-		// What is not on disk does not hold.
-		if delete(c.list, k.String()); known {
-			c.list[k.String()] = old
-		}
-		return err
-	}
-	return nil
-}
-
-// Delete removes a credential of an app; it reports whether there was one.
-func (c *Credentials) Delete(app, facade, id string) (bool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	name := facade + "/" + id
-	old, known := c.list[name]
-	if !known || old.App != app {
-		return false, nil
-	}
-	delete(c.list, name)
-	if err := c.save(); err != nil {
-		c.list[name] = old
-		return false, err
-	}
-	return true, nil
-}
-
-// save writes the file under another name first: a crash leaves the old one or
-// the new one.
-func (c *Credentials) save() error {
-	list := make([]Credential, 0, len(c.list))
-	for _, k := range c.list {
-		list = append(list, k)
-	}
-	plain, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	nonce := make([]byte, c.aead.NonceSize())
-	rand.Read(nonce)
-	return replace(c.file, c.aead.Seal(nonce, nonce, plain, nil))
-}
-
-// fileKey reads the key of the file, making it at the first start.
-func fileKey(name string) ([]byte, error) {
-	const size = 32
-	b, err := os.ReadFile(name)
-	switch {
-	case err == nil && len(b) == size:
-		return b, nil
-	case err == nil:
-		return nil, fmt.Errorf("%s holds %d bytes instead of %d; restore it", name, len(b), size)
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	b = make([]byte, size)
-	rand.Read(b)
-	return b, replace(name, b)
-}
-
-func replace(name string, b []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	return nil
-}

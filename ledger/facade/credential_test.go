@@ -79,8 +79,8 @@ func TestCredentialChanges(t *testing.T) {
 	if err := c.Put(k); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := c.Find(UMS, "k"); got.Secret != "rotated" {
-		t.Errorf("after Put the secret is %q", got.Secret)
+	if got, _ := c.Find(UMS, "k"); !got.Matches("rotated") || got.Matches("s") {
+		t.Error("after Put the secret is the old one")
 	}
 	stolen := k
 	stolen.App = "other"
@@ -107,12 +107,85 @@ func TestBadCredentials(t *testing.T) {
 		"app":    func(c *Credential) { c.App = "a b" },
 		"secret": func(c *Credential) { c.Secret = strings.Repeat("s", MaxSecret+1) },
 		"admins": func(c *Credential) { c.Admins = make([]string, MaxAdmins+1) },
+		// An option that does nothing would be taken for a protection.
+		"sign_only":      func(c *Credential) { c.SignOnly = true },
+		"basic_only":     func(c *Credential) { c.BasicOnly = true },
+		"callback_token": func(c *Credential) { c.CallbackToken = "0123456789abcdef" },
 	} {
 		c := good
 		change(&c)
 		var f *events.FieldError
 		if err := open(t, t.TempDir()).Put(c); !errors.As(err, &f) || f.Field != field {
 			t.Errorf("Put with a bad %s = %v", field, err)
+		}
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for reason, bad := range map[string]Credential{
+		"no way":             {Facade: TPNS, SignOnly: true, BasicOnly: true},
+		"has 15 characters":  {Facade: TIMPush, CallbackToken: strings.Repeat("t", MinToken-1)},
+		"has 129 characters": {Facade: TIMPush, CallbackToken: strings.Repeat("t", MaxToken+1)},
+		"characters other":   {Facade: TIMPush, CallbackToken: "a token with spaces"},
+	} {
+		bad.ID, bad.App, bad.Secret = "1", "shop", "hush"
+		c := open(t, t.TempDir())
+		err := c.Put(bad)
+		if err == nil || !strings.Contains(err.Error(), reason) || strings.Contains(err.Error(), "token with") {
+			t.Errorf("Put = %v, want %q", err, reason)
+		}
+		if err := c.Fix([]Credential{bad}); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("Fix = %v, want %q", err, reason)
+		}
+		if len(c.List()) != 0 {
+			t.Errorf("%s: the credential was kept", reason)
+		}
+	}
+}
+
+func TestWhatIsOnlyComparedIsHashed(t *testing.T) {
+	const secret, token = "master secret", "0123456789abcdef"
+	fixed := open(t, t.TempDir())
+	list := []Credential{
+		{Facade: UMS, ID: "k", App: "shop", Secret: secret},
+		{Facade: TIMPush, ID: "1400", App: "shop", Secret: secret, CallbackToken: token},
+		{Facade: TPNS, ID: "1", App: "shop", Secret: secret},
+		{Facade: TPNS, ID: "2", App: "shop", Secret: secret, BasicOnly: true},
+		{Facade: TPNS, ID: "3", App: "shop", Secret: secret, SignOnly: true},
+		{Facade: MPaaS, ID: "k", App: "shop", Secret: secret},
+	}
+	if err := fixed.Fix(list); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	entered := open(t, dir)
+	for _, k := range list {
+		if err := entered.Put(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for where, c := range map[string]*Credentials{"configured": fixed, "entered": entered, "read": open(t, dir)} {
+		for _, k := range list {
+			got, _ := c.Find(k.Facade, k.ID)
+			compared := k.Facade == UMS || k.BasicOnly
+			if (got.Secret == "") != compared || (got.Hash != nil) != compared || got.CallbackToken != "" {
+				t.Errorf("%s: kept of %s is %+v", where, k, got)
+			}
+			if !got.Matches(secret) || got.Matches("") || got.Matches("wrong") || got.Matches(string(got.Hash)) {
+				t.Errorf("%s: the secret of %s is not compared as it should be", where, k)
+			}
+			if got.TakesCallback(token) != (k.CallbackToken != "") || got.TakesCallback("") || got.TakesCallback(secret) {
+				t.Errorf("%s: the token of %s is not compared as it should be", where, k)
+			}
+		}
+		unknown, _ := c.Find(UMS, "unknown")
+		if unknown.Matches("") || unknown.TakesCallback("") {
+			t.Errorf("%s: nothing opens an unknown key", where)
+		}
+		for _, k := range c.List() {
+			if k.Secret != "" || k.Hash != nil || k.CallbackToken != "" {
+				t.Errorf("%s: List shows %+v", where, k)
+			}
 		}
 	}
 }
@@ -152,8 +225,8 @@ func TestCredentialsOfTheConfiguration(t *testing.T) {
 	if err := c.Fix([]Credential{{Facade: UMS, ID: "k", App: "shop", Secret: "configured"}}); err != nil {
 		t.Fatal(err)
 	}
-	if k, _ := c.Find(UMS, "k"); k.Secret != "configured" {
-		t.Errorf("the secret is %q, want the configured one", k.Secret)
+	if k, _ := c.Find(UMS, "k"); !k.Matches("configured") {
+		t.Error("the secret is not the configured one")
 	}
 	if list := c.List(); len(list) != 1 || list[0].Secret != "" {
 		t.Errorf("List = %+v, want the key once, without its secret", list)
@@ -162,8 +235,8 @@ func TestCredentialsOfTheConfiguration(t *testing.T) {
 	if err := c.Put(Credential{Facade: UMS, ID: "k", App: "shop", Secret: "s"}); !errors.As(err, &field) || field.Field != "id" {
 		t.Errorf("Put of a configured key = %v, want a refusal", err)
 	}
-	if k, _ := open(t, dir).Find(UMS, "k"); k.Secret != "from the file" {
-		t.Errorf("without the configuration the secret is %q, want the file's", k.Secret)
+	if k, _ := open(t, dir).Find(UMS, "k"); !k.Matches("from the file") {
+		t.Error("without the configuration the secret is not the file's")
 	}
 	for _, bad := range [][]Credential{
 		{{Facade: UMS, ID: "k", App: "shop"}},

@@ -42,8 +42,10 @@ func NewDesk(c Config) *Desk {
 var ErrTaken = errors.New("the push id was used before with other content")
 
 // Record makes a push known, so that it can be recalled by its id. It is
-// durable when Record returns. Recording the same push again is harmless.
+// durable when Record returns. Recording the same push again is harmless. The
+// ledger gives the push its slot, as the vendors do: their clients have none.
 func (d *Desk) Record(ctx context.Context, app, push string, c *events.Created) (events.Position, error) {
+	c.SlotAuto = true
 	s, err := d.state(ctx, app, push)
 	if err != nil {
 		return events.Position{}, err
@@ -85,8 +87,10 @@ func (d *Desk) append(ctx context.Context, list ...*events.Event) (events.Positi
 }
 
 // Recall asks for a recall and returns the decision: the accepted recall, or
-// the refusal for the facade to translate.
+// the refusal for the facade to translate. The vendors' own calls take back whole
+// sends and ask nobody, so that is what their callers expect here.
 func (d *Desk) Recall(ctx context.Context, r ledger.Request) (*events.Requested, *ledger.Refusal, error) {
+	r.WholeSends = new(true)
 	a, err := d.Decider.Recall(ctx, r, "", func(*events.Requested, *ledger.Refusal) (int, []byte) { return 0, nil })
 	return a.Requested, a.Refusal, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 )
 
 // Config configures a node. The koanf names are those of the configuration
@@ -109,12 +110,22 @@ type FacadeConfig struct {
 	App    string   `koanf:"app"`
 	Secret string   `koanf:"secret"`
 	Admins []string `koanf:"admins"`
+	// SignOnly and BasicOnly are for tpns, CallbackToken is for timpush.
+	SignOnly      bool   `koanf:"sign_only"`
+	BasicOnly     bool   `koanf:"basic_only"`
+	CallbackToken string `koanf:"callback_token"`
+	// Callbacks are the URLs that get the statuses of messages, of ums only; the
+	// first is the default. See package callback for the limits.
+	Callbacks []string `koanf:"callbacks"`
 }
 
 func (c *Config) facades() []facade.Credential {
 	list := make([]facade.Credential, 0, len(c.Facades))
 	for _, f := range c.Facades {
-		list = append(list, facade.Credential{Facade: f.Facade, ID: f.ID, App: f.App, Secret: f.Secret, Admins: f.Admins})
+		list = append(list, facade.Credential{
+			Facade: f.Facade, ID: f.ID, App: f.App, Secret: f.Secret, Admins: f.Admins,
+			SignOnly: f.SignOnly, BasicOnly: f.BasicOnly, CallbackToken: f.CallbackToken,
+		})
 	}
 	return list
 }
@@ -173,6 +184,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	if err := new(facade.Credentials).Fix(c.facades()); err != nil {
+		errs = append(errs, err)
+	}
+	if err := callback.Check(c.accounts()); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)

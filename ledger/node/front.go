@@ -9,12 +9,15 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/facade/timpush"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/tpns"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 )
 
-// vendor is a facade: it knows its requests and answers them.
+// vendor is a facade: it knows its requests and answers them, also when there is
+// no room for them, since its clients read nothing but its own form.
 type vendor interface {
 	http.Handler
 	Match(*http.Request) bool
+	Busy(http.ResponseWriter, *http.Request)
 }
 
 // vendorRequests is how many requests of vendor clients may be under way (L11).
@@ -31,7 +34,7 @@ func (n *Node) front(native http.Handler) http.Handler {
 	vendors := []vendor{
 		tpns.New(tpns.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
 		timpush.New(timpush.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
-		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
+		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started, Receivers: callback.Receivers(n.c.accounts())}),
 		// Last: it takes every POST to the root.
 		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started, Templates: n.template}),
 	}
@@ -51,8 +54,7 @@ func (n *Node) front(native http.Handler) http.Handler {
 				defer func() { <-slots }()
 				v.ServeHTTP(w, r)
 			default:
-				w.Header().Set("Retry-After", "1")
-				http.Error(w, "too many requests are under way", http.StatusServiceUnavailable)
+				v.Busy(w, r)
 			}
 			return
 		}

@@ -7,14 +7,17 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 )
 
-// meters count what the channel workers do.
+// meters count what the channel workers and the callbacks of UMS do.
 type meters struct {
 	calls    *prometheus.HistogramVec
 	devices  *prometheus.CounterVec
 	outcomes *prometheus.CounterVec
 	retries  *prometheus.CounterVec
+	statuses *prometheus.CounterVec
+	failures *prometheus.CounterVec
 }
 
 func newMeters(r prometheus.Registerer) *meters {
@@ -32,8 +35,14 @@ func newMeters(r prometheus.Registerer) *meters {
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "recall_command_retries_total", Help: "Commands put back to be tried again.",
 		}, []string{"channel"}),
+		statuses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_callback_items_total", Help: "Status items of UMS that were delivered or dropped.",
+		}, []string{"app", "result"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_callback_failures_total", Help: "Calls of UMS callback URLs that failed.",
+		}, []string{"app"}),
 	}
-	r.MustRegister(m.calls, m.devices, m.outcomes, m.retries)
+	r.MustRegister(m.calls, m.devices, m.outcomes, m.retries, m.statuses, m.failures)
 	return m
 }
 
@@ -47,5 +56,18 @@ func (m *meters) observer() dispatch.Observer {
 			m.outcomes.WithLabelValues(channel, string(k)).Add(float64(devices))
 		},
 		Retried: func(channel string) { m.retries.WithLabelValues(channel).Inc() },
+	}
+}
+
+func (m *meters) callbacks() callback.Observer {
+	return callback.Observer{
+		Ended: func(app string, delivered bool, items int) {
+			result := "dropped"
+			if delivered {
+				result = "delivered"
+			}
+			m.statuses.WithLabelValues(app, result).Add(float64(items))
+		},
+		Failed: func(app string) { m.failures.WithLabelValues(app).Inc() },
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -36,6 +37,7 @@ type Node struct {
 	vendors *facade.Credentials
 	// texts are the templates their pushes name.
 	texts   *facade.Templates
+	caller  *callback.Caller
 	http    *http.Server
 	address string
 	// since is the end of the log when the node started.
@@ -97,7 +99,11 @@ func (n *Node) open(ctx context.Context) error {
 		Log: n.log, Projection: n.projection, Committer: n.committer,
 		Clock: n.c.Clock, NewID: newID, Window: n.c.Recall.Window,
 	})
-	return n.openHTTP(ctx)
+	if err := n.openHTTP(ctx); err != nil {
+		return err
+	}
+	n.caller, err = n.newCaller()
+	return err
 }
 
 // Address returns the API's host:port.
@@ -208,7 +214,7 @@ func (n *Node) workers() []func(context.Context) error {
 	service := &selfbuilt.Service{Conn: n.conn, Logger: n.c.Logger, Backend: &devices{
 		log: n.log, committer: n.committer, projection: n.projection, clock: n.c.Clock,
 	}}
-	list = append(list, service.Run)
+	list = append(list, service.Run, n.caller.Run)
 	if n.server != nil {
 		list = append(list, func(ctx context.Context) error { return n.server.Watch(ctx, healthEvery) })
 	}

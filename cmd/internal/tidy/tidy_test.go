@@ -61,14 +61,20 @@ var mayImport = []struct {
 	{`events`, nil},
 	{`events/\w+`, []string{`events`}},
 	{`channels`, []string{`events`}},
-	{`channels/\w+`, []string{`channels`, `events`}},
+	{`channels/(call|scripted|selfbuilt)`, []string{`channels`, `events`}},
+	{`channels/double`, []string{`channels/call`}},
+	{`channels/channelstest`, []string{`channels/double`, `channels`, `events`}},
+	{`channels/\w+`, []string{`channels/call`, `channels`, `events`}},
+	{`channels/\w+/\w+test`, []string{`channels/double`}},
 	{`ledger`, []string{`channels`, `events`}},
 	{`projections`, []string{`ledger`, `channels`, `events`}},
-	{`ledger/(decision|dispatch)`, []string{`projections`, `ledger`, `channels`, `events`}},
+	{`ledger/(decision|dispatch|callback)`, []string{`projections`, `ledger`, `channels`, `events`}},
 	{`ledger/facade`, []string{`ledger/decision`, `projections`, `ledger`, `channels`, `events`}},
+	{`ledger/facade/facadetest`, []string{`ledger/facade`, `ledger/decision`, `projections`, `events`, `events/(embedded|jetstream)`}},
 	{`ledger/facade/\w+`, []string{`ledger/facade`, `ledger/decision`, `projections`, `ledger`, `channels`, `events`}},
+	{`ledger/facade/ums/callback`, []string{`ledger/facade/ums`, `ledger/facade`, `projections`, `ledger`, `channels`, `events`}},
 	{`ledger/api`, []string{`ledger/facade`, `channels/selfbuilt`, `ledger/decision`, `ledger/dispatch`, `projections`, `ledger`, `channels`, `events`}},
-	{`ledger/node`, []string{`ledger/\w+(/\w+)?`, `projections`, `ledger`, `channels(/\w+)?`, `events(/\w+)?`}},
+	{`ledger/node`, []string{`ledger/\w+(/\w+){0,2}`, `projections`, `ledger`, `channels(/\w+)?`, `events(/\w+)?`}},
 	{`ledger/demo`, []string{`ledger/\w+`, `projections`, `ledger`, `channels(/\w+)?`, `events(/\w+)?`}},
 	{`cmd/recall`, []string{`.*`}},
 	{`cmd/internal/tidy`, nil},
@@ -84,6 +90,8 @@ var owners = map[string]string{
 	"github.com/synadia-io/orbit.go":             `events/jetstream`,
 	"github.com/prometheus/client_golang":        `ledger/(api|node)`,
 	"github.com/recall-ledger/recall-ledger/cmd": `cmd/.*`,
+	// Tests alone: no package matches.
+	module + "/ledger/facade/facadetest": `-`,
 }
 
 // pure packages neither touch the world nor ask it for time or chance.

@@ -14,6 +14,9 @@
 // changes nothing when repeated: a recall is accepted once (L5) and the same
 // push has the same id.
 //
+// Too many wrong signatures of an access key are answered with Throttling.User,
+// too many requests under way with Throttling, both with Retry-After.
+//
 // Where the vendor documents no code of its own (unknown, window over, already
 // recalled) the answer is 3028 INVALID_PARAM with the reason in ResultMsg.
 //

@@ -24,6 +24,10 @@ const (
 	codeBodyTooLarge = "RequestBodyTooLarge"
 	codeInternal     = "InternalError"
 	codeUnavailable  = "ServiceUnavailable"
+	// codeThrottled is for everybody's requests together, codeThrottledUser for
+	// those of one access key.
+	codeThrottled     = "Throttling"
+	codeThrottledUser = "Throttling.User"
 )
 
 // fault is an error of the gateway.
@@ -36,6 +40,7 @@ type fault struct {
 // faults is the table behind the gateway's codes.
 func faults() []fault {
 	const signature = "Specified signature is not matched with our calculation."
+	const throttled = "Request was denied due to user flow control."
 	return []fault{
 		{codeNotFound, http.StatusNotFound, "Specified api is not found, please check your url and method."},
 		{codeKeyUnknown, http.StatusNotFound, "Specified access key is not found."},
@@ -48,6 +53,8 @@ func faults() []fault {
 		{codeMethod, http.StatusBadRequest, signature},
 		{codeAlgorithm, http.StatusBadRequest, "Specified signature method is not valid."},
 		{codeSignature, http.StatusBadRequest, signature},
+		{codeThrottled, http.StatusBadRequest, throttled},
+		{codeThrottledUser, http.StatusBadRequest, throttled},
 		// help.aliyun.com/document_detail/51132.html, checked 2026-11-20.
 		{codeIncomplete, http.StatusBadRequest, "The request signature does not conform to Aliyun standards."},
 		// Ours: the vendor states no limit, and its general codes for its own

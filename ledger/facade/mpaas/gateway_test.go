@@ -20,8 +20,8 @@ func (n *node) gateway(t *testing.T, what string, a answered, code string) {
 		want = *fail(code)
 	}
 	f := a.fields
-	if a.status != want.status || f.Code != code || !strings.HasPrefix(f.Message, want.message) || f.HostID == "" || f.ResultCode != "" {
-		t.Errorf("%s: got %d %s, want %d %s", what, a.status, a.body, want.status, code)
+	if a.Status != want.status || f.Code != code || !strings.HasPrefix(f.Message, want.message) || f.HostID == "" || f.ResultCode != "" {
+		t.Errorf("%s: got %d %s, want %d %s", what, a.Status, a.Body, want.status, code)
 	}
 }
 
@@ -50,16 +50,16 @@ func TestGatewayErrorsV1(t *testing.T) {
 		{"unknown key", func(v url.Values) { v.Set("AccessKeyId", "nobody") }, codeKeyUnknown},
 		{"disabled key", func(v url.Values) { v.Set("AccessKeyId", keyOff) }, codeKeyInactive},
 		{"local time", func(v url.Values) { v.Set("Timestamp", "2026-11-20 10:34:23") }, codeTimeFormat},
-		{"old", func(v url.Values) { v.Set("Timestamp", n.now().UTC().Add(-16*time.Minute).Format(timeLayout)) }, codeTimeExpired},
-		{"from tomorrow", func(v url.Values) { v.Set("Timestamp", n.now().UTC().Add(16*time.Minute).Format(timeLayout)) }, codeTimeExpired},
+		{"old", func(v url.Values) { v.Set("Timestamp", n.Now().UTC().Add(-16*time.Minute).Format(timeLayout)) }, codeTimeExpired},
+		{"from tomorrow", func(v url.Values) { v.Set("Timestamp", n.Now().UTC().Add(16*time.Minute).Format(timeLayout)) }, codeTimeExpired},
 	} {
 		v := n.signed(http.MethodPost, "RevokePushMessage", revoke("m1", "d1"))
 		tt.change(v)
 		n.gateway(t, tt.what, n.post(sign(secret, http.MethodPost, v).Encode()), tt.code)
 	}
 	for _, form := range []string{"", "%zz=1", "a=b;c=d", "null", `{"Action":"RevokePushTask"}`} {
-		if a := n.post(form); a.status != http.StatusBadRequest || a.fields.Code == "" {
-			t.Errorf("form %q: %d %s", form, a.status, a.body)
+		if a := n.post(form); a.Status != http.StatusBadRequest || a.fields.Code == "" {
+			t.Errorf("form %q: %d %s", form, a.Status, a.Body)
 		}
 	}
 }
@@ -78,10 +78,10 @@ func TestSignatureComesFirst(t *testing.T) {
 	if want := "POST&%2F&" + escape(escaped(v)); got != want {
 		t.Errorf("string to sign: got %s, want %s", got, want)
 	}
-	v.Set("Timestamp", n.now().UTC().Format(timeLayout))
+	v.Set("Timestamp", n.Now().UTC().Format(timeLayout))
 	n.gateway(t, "wrong secret", n.post(sign("wrong", http.MethodPost, v).Encode()), codeSignature)
 	if a := n.post(sign(secret, http.MethodPost, v).Encode()); a.fields.ResultCode != resultInvalid {
-		t.Errorf("a stranger used up the nonce: %s", a.body)
+		t.Errorf("a stranger used up the nonce: %s", a.Body)
 	}
 	n.gateway(t, "the nonce again", n.post(v.Encode()), codeNonceUsed)
 	v.Set("TargetId", "d2")
@@ -93,15 +93,15 @@ func TestSignatureComesFirst(t *testing.T) {
 	n.gateway(t, "no base64", n.post(v.Encode()), codeSignature)
 	v = n.signed(http.MethodPost, "PushSimple", simple("m1", "d1").with("Content", strings.Repeat("x", MaxEcho)))
 	v.Set("Signature", "AAAA")
-	if a := n.post(v.Encode()); len(a.body) > 1000 {
-		t.Errorf("a long request is echoed: %d bytes", len(a.body))
+	if a := n.post(v.Encode()); len(a.Body) > 1000 {
+		t.Errorf("a long request is echoed: %d bytes", len(a.Body))
 	}
 	// The same nonce of another key is another nonce.
 	v = n.signedBy(keyShop, secret, http.MethodPost, "RevokePushMessage", p.values())
 	first := n.post(v.Encode())
 	v.Set("AccessKeyId", keyOther)
 	if a := n.post(sign(secret, http.MethodPost, v).Encode()); first.fields.ResultCode != resultInvalid || a.fields.ResultCode != resultInvalid {
-		t.Errorf("got %s and %s", first.body, a.body)
+		t.Errorf("got %s and %s", first.Body, a.Body)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestGatewayErrorsACS3(t *testing.T) {
 	n := start(t, 0)
 	form := revoke("m1", "d1").values().Encode()
 	if a := n.acs3("RevokePushMessage", form, nil); a.fields.ResultCode != resultInvalid {
-		t.Errorf("got %s", a.body)
+		t.Errorf("got %s", a.Body)
 	}
 	replace := func(old, by string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -151,11 +151,7 @@ func TestGatewayErrorsACS3(t *testing.T) {
 	n.acs3("RevokePushMessage", form, func(r *http.Request) { kept = r })
 	again := kept.Clone(kept.Context())
 	again.Body = io.NopCloser(strings.NewReader(form))
-	resp, err := n.http.Client().Do(again)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.gateway(t, "the nonce again", n.read(resp), codeNonceUsed)
+	n.gateway(t, "the nonce again", n.read(n.Do(again)), codeNonceUsed)
 }
 
 // What was signed before the node started may have been seen by the one before.
@@ -164,20 +160,20 @@ func TestNothingFromBeforeTheStart(t *testing.T) {
 	n.call("PushSimple", simple("m1", "d1"))
 	v := n.signed(http.MethodPost, "RevokePushMessage", revoke("m1", "d1"))
 	c := n.handler.c
-	c.Started = n.now().Add(5 * time.Second)
+	c.Started = n.Now().Add(5 * time.Second)
 	second := New(c)
-	n.http.Config.Handler = second
+	n.HTTP.Config.Handler = second
 	n.gateway(t, "signed before the start", n.post(v.Encode()), codeTimeExpired)
-	n.advance(6 * time.Second)
+	n.Advance(6 * time.Second)
 	if a := n.call("RevokePushMessage", revoke("m1", "d1")); a.fields.ResultCode != resultOK {
-		t.Errorf("signed after the start: %s", a.body)
+		t.Errorf("signed after the start: %s", a.Body)
 	}
 	// Repeated past a second restart it would still change nothing.
 	v = n.signed(http.MethodPost, "RevokePushMessage", revoke("m1", "d1"))
 	n.post(v.Encode())
-	n.http.Config.Handler = New(c)
+	n.HTTP.Config.Handler = New(c)
 	if a := n.post(v.Encode()); a.fields.ResultCode != resultInvalid || !strings.Contains(a.fields.PushResult.ResultMsg, "already taken back") {
-		t.Errorf("a repetition nobody remembers: %s", a.body)
+		t.Errorf("a repetition nobody remembers: %s", a.Body)
 	}
 }
 
@@ -186,7 +182,7 @@ func TestBodyLimits(t *testing.T) {
 	long := strings.Repeat("x", MaxRecallBody)
 	n.gateway(t, "a long recall", n.call("RevokePushMessage", revoke("m1", "d1").with("Reason", long)), codeBodyTooLarge)
 	if a := n.call("PushSimple", simple("m1", "d1").with("ExtendedParams", long)); a.fields.ResultCode != resultOK {
-		t.Errorf("a long push: %s", a.body)
+		t.Errorf("a long push: %s", a.Body)
 	}
 	n.gateway(t, "a longer push", n.call("PushSimple", simple("m1", "d1").with("ExtendedParams", strings.Repeat("x", MaxPushBody))), codeBodyTooLarge)
 }
@@ -227,25 +223,17 @@ func TestOurFault(t *testing.T) {
 	push := simple("m1", "d1").with("TemplateName", "x")
 	a := n.call("PushTemplate", push)
 	n.gateway(t, "a panic", a, codeInternal)
-	if strings.Contains(a.body, "bug") || !strings.Contains(n.lines.String(), "a bug") {
-		t.Errorf("answer %s\nlog %s", a.body, n.lines.String())
+	if strings.Contains(a.Body, "bug") || !strings.Contains(n.Logged(), "a bug") {
+		t.Errorf("answer %s\nlog %s", a.Body, n.Logged())
 	}
-	req, err := http.NewRequest(http.MethodPut, n.http.URL+"/?Action=PushSimple", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := n.http.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.gateway(t, "PUT", n.read(resp), codeMethod)
-	n.stopCommitter()
+	n.gateway(t, "PUT", n.read(n.Call(http.MethodPut, "/?Action=PushSimple", nil)), codeMethod)
+	n.StopCommitter()
 	a = n.call("PushSimple", simple("m2", "d1"))
 	n.gateway(t, "nothing is written any more", a, codeUnavailable)
-	if a.header.Get("Retry-After") != "1" {
-		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+	if a.Header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After is %q", a.Header.Get("Retry-After"))
 	}
-	if n.push(appShop, "m2") != nil {
+	if n.Find(appShop, "m2") != nil {
 		t.Error("the push is known")
 	}
 }
@@ -258,7 +246,7 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	v.Set("SignatureNonce", "nonce-1")
 	n.post(v.Encode())
 	n.call("made-up\naction", nil)
-	log := n.lines.String()
+	log := n.Logged()
 	for _, s := range []string{secret, v.Get("Signature"), v.Get("SignatureNonce"), "message-1", "device-1", "title-1", "made-up", keyShop} {
 		if strings.Contains(log, s) {
 			t.Errorf("the log holds %q:\n%s", s, log)

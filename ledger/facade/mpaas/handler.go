@@ -68,6 +68,7 @@ type Config struct {
 type Handler struct {
 	c      Config
 	nonces *facade.Nonces
+	guard  *facade.Guard
 }
 
 // New returns a handler.
@@ -78,7 +79,7 @@ func New(c Config) *Handler {
 	if c.Templates == nil {
 		c.Templates = func(string, string) (Template, bool) { return Template{}, false }
 	}
-	return &Handler{c: c, nonces: facade.NewNonces(nonceKept, c.Started)}
+	return &Handler{c: c, nonces: facade.NewNonces(nonceKept, c.Started), guard: facade.NewGuard()}
 }
 
 // Match reports whether a request is for this facade. All of the API is on one
@@ -140,9 +141,29 @@ type reply struct {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := strings.ToUpper(uuid.NewString())
-	var c call
+	id := requestID()
+	c := call{remote: r.RemoteAddr}
 	answer := h.serve(w, r, id, &c)
+	h.write(w, r, id, answer)
+	// The action is the caller's text until it was found in the table.
+	action := "other"
+	if o, ok := findOperation(c.action); ok {
+		action = o.name
+	}
+	h.c.Logger.InfoContext(r.Context(), "mpaas", slog.String("request", id), slog.String("action", action),
+		slog.String("app", c.app), slog.Int("status", answer.status), slog.String("code", answer.code))
+}
+
+// Busy answers that the node has no room for a request now, before it is read.
+func (h *Handler) Busy(w http.ResponseWriter, r *http.Request) {
+	id := requestID()
+	h.write(w, r, id, gatewayReply(id, r.Host, fail(codeThrottled)))
+}
+
+// requestID makes the id of a request.
+func requestID() string { return strings.ToUpper(uuid.NewString()) }
+
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, id string, answer reply) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -160,13 +181,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(bytes.TrimRight(b.Bytes(), "\n")); err != nil {
 		h.c.Logger.DebugContext(r.Context(), "the answer was not read", slog.String("request", id))
 	}
-	// The action is the caller's text until it was found in the table.
-	action := "other"
-	if o, ok := findOperation(c.action); ok {
-		action = o.name
-	}
-	h.c.Logger.InfoContext(r.Context(), "mpaas", slog.String("request", id), slog.String("action", action),
-		slog.String("app", c.app), slog.Int("status", answer.status), slog.String("code", answer.code))
 }
 
 // serve answers one request, also when something here breaks.
@@ -209,7 +223,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, id string, c *ca
 
 func gatewayReply(id, host string, f *fault) reply {
 	return reply{
-		status: f.status, code: f.code, retry: f.status == http.StatusServiceUnavailable,
-		body: gatewayAnswer{RequestID: id, HostID: host, Code: f.code, Message: f.message},
+		status: f.status, code: f.code,
+		retry: f.code == codeUnavailable || f.code == codeThrottled || f.code == codeThrottledUser,
+		body:  gatewayAnswer{RequestID: id, HostID: host, Code: f.code, Message: f.message},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,8 +217,6 @@ func (d *draft) created(t Template, a events.Audience) *events.Created {
 
 // record makes a push known under an id.
 func (h *Handler) record(ctx context.Context, c *call, id string, p *events.Created) error {
-	sum := sha256.Sum256([]byte(id))
-	p.Slot = hex.EncodeToString(sum[:16])
 	// A repeated call is the same push: its expiry counts from the first.
 	known, err := h.c.Desk.Push(ctx, c.app, id)
 	if err != nil {

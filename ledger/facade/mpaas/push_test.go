@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 )
 
@@ -38,13 +39,13 @@ func TestPushIsRecorded(t *testing.T) {
 	n := start(t, 0)
 	p := simple("m1", "d1").with("TaskName", "the\r task", "Uri", "https://x", "Silent", "1", "Content", "a\r\nb")
 	n.business(t, "push", n.call("PushSimple", p), resultOK, "")
-	got := n.push(appShop, "m1").Created
+	got := n.Push(appShop, "m1").Created
 	if d := time.Until(*got.ExpireAt); d < 290*time.Second || d > 300*time.Second {
 		t.Errorf("it expires in %s", d)
 	}
 	want := &events.Created{
 		Title: "t", Body: "a\nb", Audience: events.Audience{Kind: events.AudienceDevice, Names: []string{"d1"}},
-		Slot: got.Slot, ExpireAt: got.ExpireAt, Profile: "mpaas",
+		Slot: got.Slot, SlotAuto: true, ExpireAt: got.ExpireAt, Profile: "mpaas",
 		Labels: map[string]string{
 			"app_id": "APP", "workspace_id": "default", "method": "0", "delivery_type": "1", "expired_seconds": "300",
 			"task_name": "the task", "uri": "https://x", "silent": "1",
@@ -53,21 +54,21 @@ func TestPushIsRecorded(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the push differs (-want +got):\n%s", d)
 	}
-	if len(got.Slot) != 32 || strings.Trim(got.Slot, "0123456789abcdef") != "" {
+	if !channels.SlotInteger.Fits(got.Slot) {
 		t.Errorf("the slot is %q", got.Slot)
 	}
-	n.advance(time.Minute)
+	n.Advance(time.Minute)
 	n.business(t, "a minute later", n.call("PushSimple", p), resultOK, "")
 	n.business(t, "other content", n.call("PushSimple", p.with("Title", "other")), resultInvalid, "was used before with other content")
 	n.business(t, "another's", n.callBy(keyOther, "PushSimple", p.with("Title", "other")), resultOK, "")
 	two := simple("", "").with("TargetMsgkey", `{"u1":"m2","u2":3}`, "DeliveryType", "3")
 	n.business(t, "two users", n.call("PushSimple", two), resultOK, "")
 	for id, user := range map[string]string{"m2": "u1", "3": "u2"} {
-		if a := n.push(appShop, id).Created.Audience; a.Kind != events.AudienceUser || a.Names[0] != user {
+		if a := n.Push(appShop, id).Created.Audience; a.Kind != events.AudienceUser || a.Names[0] != user {
 			t.Errorf("%s went to %+v", id, a)
 		}
 	}
-	if q := n.desk.Projection.Stats().Quarantined; q != 0 {
+	if q := n.Desk.Projection.Stats().Quarantined; q != 0 {
 		t.Errorf("%d messages are quarantined", q)
 	}
 }
@@ -75,7 +76,7 @@ func TestPushIsRecorded(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	n := start(t, 0)
 	n.business(t, "push", n.call("PushTemplate", template("m1", "d1")), resultOK, "")
-	if c := n.push(appShop, "m1").Created; c.Title != "For John" || c.Body != "John won 200 yuan, #1 of many" || c.Labels["template"] != "Test template" {
+	if c := n.Push(appShop, "m1").Created; c.Title != "For John" || c.Body != "John won 200 yuan, #1 of many" || c.Labels["template"] != "Test template" {
 		t.Errorf("the push is %+v", c)
 	}
 	for _, tt := range []struct {
@@ -95,10 +96,10 @@ func TestTemplates(t *testing.T) {
 		n.business(t, tt.what, n.call("PushTemplate", tt.p), tt.code, tt.reason)
 	}
 	n.business(t, "another app's template", n.callBy(keyOther, "PushTemplate", template("m2", "d1")), resultNoTemplate, "")
-	if c := n.push(appShop, "m4").Created; c.Title != "For #money#" || c.Body != "#money# won  yuan, #1 of many" {
+	if c := n.Push(appShop, "m4").Created; c.Title != "For #money#" || c.Body != "#money# won  yuan, #1 of many" {
 		t.Errorf("the push is %+v", c)
 	}
-	if n.push(appShop, "m2") != nil {
+	if n.Find(appShop, "m2") != nil {
 		t.Error("a refused push is known")
 	}
 }
@@ -115,7 +116,7 @@ func TestTasks(t *testing.T) {
 		return a.fields.PushResult.Data
 	}
 	first := push("PushBroadcast", broadcast("k1"))
-	n.advance(time.Minute)
+	n.Advance(time.Minute)
 	if again := push("PushBroadcast", broadcast("k1")); again != first {
 		t.Errorf("repeated it is task %s, not %s", again, first)
 	}
@@ -127,7 +128,7 @@ func TestTasks(t *testing.T) {
 	}
 	changed := broadcast("k1").with("TemplateKeyValue", `{"name":"x","money":"y"}`)
 	n.business(t, "other content", n.call("PushBroadcast", changed), resultInvalid, "was used before with other content")
-	if c := n.push(appShop, first).Created; c.Audience.Kind != events.AudienceAll || c.Title != "For John" || c.Labels["msg_key"] != "k1" {
+	if c := n.Push(appShop, first).Created; c.Audience.Kind != events.AudienceAll || c.Title != "For John" || c.Labels["msg_key"] != "k1" {
 		t.Errorf("the broadcast is %+v", c)
 	}
 
@@ -135,11 +136,11 @@ func TestTasks(t *testing.T) {
 	if again := push("PushMultiple", multiple("u1", "k1", "u2", "k2")); again != batch {
 		t.Errorf("repeated it is task %s, not %s", again, batch)
 	}
-	if c := n.push(appShop, batch).Created; c.Audience.Kind != events.AudienceList || c.Title != "For John" {
+	if c := n.Push(appShop, batch).Created; c.Audience.Kind != events.AudienceList || c.Title != "For John" {
 		t.Errorf("the batch is %+v", c)
 	}
 	personal := push("PushMultiple", multiple("u1", "k1", "u2", "k2").with("TargetMsg.2.TemplateKeyValue", `{"name":"x","money":"y"}`))
-	if c := n.push(appShop, personal).Created; personal == batch || c.Title != "For #name#" {
+	if c := n.Push(appShop, personal).Created; personal == batch || c.Title != "For #name#" {
 		t.Errorf("task %s after %s is %+v", personal, batch, c)
 	}
 	n.business(t, "the batch is recalled", n.call("RevokePushTask", params{"TaskId": batch}), resultOK, "")
@@ -203,7 +204,7 @@ func TestPushParameters(t *testing.T) {
 	} {
 		n.business(t, fmt.Sprint(tt.action, " ", tt.reason), n.call(tt.action, tt.p), tt.code, tt.reason)
 	}
-	if n.push(appShop, "m") != nil {
+	if n.Find(appShop, "m") != nil {
 		t.Error("a refused push is known")
 	}
 }

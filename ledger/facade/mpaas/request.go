@@ -35,6 +35,8 @@ type call struct {
 	// request from working again.
 	key, nonce, timestamp string
 	proof                 proof
+	// remote is the address of the caller.
+	remote string
 	// values are the parameters of query and form together, decoded.
 	values map[string]string
 

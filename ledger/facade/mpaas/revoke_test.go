@@ -1,7 +1,6 @@
 package mpaas
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -10,23 +9,24 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/facade"
 )
 
 // business reports what is wrong with a business answer.
 func (n *node) business(t *testing.T, what string, a answered, code, reason string) {
 	t.Helper()
 	f := a.fields
-	ok := a.status == http.StatusOK && f.Code == "" && f.ResultCode == code && f.ResultMessage == resultText(code) &&
+	ok := a.Status == http.StatusOK && f.Code == "" && f.ResultCode == code && f.ResultMessage == resultText(code) &&
 		f.PushResult.Success == (code == resultOK) && strings.Contains(f.PushResult.ResultMsg, reason)
 	if !ok {
-		t.Errorf("%s: got %d %s, want %s %s", what, a.status, a.body, code, reason)
+		t.Errorf("%s: got %d %s, want %s %s", what, a.Status, a.Body, code, reason)
 	}
 }
 
 // recalls returns the accepted recalls of a push as "action scope".
 func (n *node) recalls(app, push string) []events.Requested {
-	n.t.Helper()
-	p := n.push(app, push)
+	n.T.Helper()
+	p := n.Find(app, push)
 	if p == nil {
 		return nil
 	}
@@ -63,14 +63,8 @@ func TestRevokeMessage(t *testing.T) {
 // Of a push nobody announced the target's dimension is what the facts say.
 func TestRevokeKnownByFactsOnly(t *testing.T) {
 	n := start(t, 0)
-	n.fact(appShop, "f1", "apns", "d1", "d2")
-	sent := &events.Event{
-		Header: events.Header{Kind: events.PushSent, Push: "f2", Time: n.now()},
-		Data:   &events.Fact{Channel: "apns", Devices: []string{"d1", "d2"}, Users: []string{"u1", "u2"}},
-	}
-	if _, err := n.desk.Facts(context.Background(), appShop, sent); err != nil {
-		t.Fatal(err)
-	}
+	n.shown("f1", "d1", "d2")
+	n.Append(appShop, "f2", events.PushSent, &events.Fact{Channel: "apns", Devices: []string{"d1", "d2"}, Users: []string{"u1", "u2"}})
 	n.business(t, "nobody's", n.call("RevokePushMessage", revoke("f1", "d3")), resultInvalid, "never went to that device")
 	n.business(t, "a device", n.call("RevokePushMessage", revoke("f1", "d1")), resultOK, "")
 	n.business(t, "it again", n.call("RevokePushMessage", revoke("f1", "d1")), resultInvalid, "already taken back")
@@ -96,7 +90,7 @@ func TestRevokeTask(t *testing.T) {
 	if got := n.recalls(appShop, id); len(got) != 1 || !got[0].Scope.Whole() {
 		t.Errorf("the recalls are %+v", got)
 	}
-	n.fact(appShop, "native", "apns", "d1")
+	n.shown("native", "d1")
 	n.business(t, "a push of others", n.call("RevokePushTask", params{"TaskId": "native"}), resultOK, "")
 }
 
@@ -105,9 +99,9 @@ func TestWindow(t *testing.T) {
 	n := start(t, 0)
 	n.call("PushSimple", simple("m1", "d1"))
 	n.call("PushSimple", simple("m2", "d1"))
-	n.advance(7*24*time.Hour - time.Minute)
+	n.Advance(7*24*time.Hour - time.Minute)
 	n.business(t, "just in time", n.call("RevokePushMessage", revoke("m1", "d1")), resultOK, "")
-	n.advance(time.Minute)
+	n.Advance(time.Minute)
 	n.business(t, "too late", n.call("RevokePushMessage", revoke("m2", "d1")), resultInvalid, "could be recalled until")
 }
 
@@ -115,14 +109,11 @@ func TestWindow(t *testing.T) {
 func TestRate(t *testing.T) {
 	n := start(t, 0)
 	for _, id := range []string{"p1", "p2"} {
-		c := &events.Created{Audience: events.Audience{Kind: events.AudienceAll}, Profile: "timpush"}
-		if _, err := n.desk.Record(context.Background(), appShop, id, c); err != nil {
-			t.Fatal(err)
-		}
+		n.Record(appShop, id, facade.TIMPush)
 	}
 	n.business(t, "first", n.call("RevokePushTask", params{"TaskId": "p1"}), resultOK, "")
 	n.business(t, "at once", n.call("RevokePushTask", params{"TaskId": "p2"}), resultFlowControl, "1 recall per second")
-	n.advance(time.Second)
+	n.Advance(time.Second)
 	n.business(t, "later", n.call("RevokePushTask", params{"TaskId": "p2"}), resultOK, "")
 }
 

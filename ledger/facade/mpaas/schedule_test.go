@@ -19,12 +19,12 @@ func at(p params, t time.Time) params {
 
 // list asks for the scheduled pushes of a time.
 func (n *node) list(from, to time.Time, more ...string) scheduledPage {
-	n.t.Helper()
+	n.T.Helper()
 	p := params{"StartTime": fmt.Sprint(from.UnixMilli()), "EndTime": fmt.Sprint(to.UnixMilli())}
 	a := n.call("QueryPushSchedulerList", p.with(more...))
 	var content struct{ Data scheduledPage }
 	if err := json.Unmarshal(a.fields.ResultContent, &content); err != nil || a.fields.ResultCode != resultOK {
-		n.t.Fatalf("%v: %s", err, a.body)
+		n.T.Fatalf("%v: %s", err, a.Body)
 	}
 	return content.Data
 }
@@ -39,7 +39,7 @@ func ids(p scheduledPage) string {
 
 func TestScheduledList(t *testing.T) {
 	n := start(t, 0)
-	began := n.now()
+	began := n.Now()
 	noon := began.Add(time.Hour).Truncate(time.Millisecond)
 	a := n.call("PushSimple", at(simple("m1", "d1").with("TargetMsgkey", `{"d1":"m1","d2":"m2"}`), noon))
 	n.business(t, "simple", a, resultOK, "")
@@ -54,10 +54,7 @@ func TestScheduledList(t *testing.T) {
 	n.call("PushSimple", simple("now", "d1"))
 	n.call("PushSimple", at(simple("elsewhere", "d1").with("AppId", "APP2"), noon))
 	n.callBy(keyOther, "PushSimple", at(simple("foreign", "d1"), noon))
-	native := &events.Created{Audience: events.Audience{Kind: events.AudienceAll}, ScheduleAt: &noon}
-	if _, err := n.desk.Record(context.Background(), appShop, "native", native); err != nil {
-		t.Fatal(err)
-	}
+	n.Append(appShop, "native", events.PushCreated, &events.Created{Audience: events.Audience{Kind: events.AudienceAll}, ScheduleAt: &noon})
 
 	day := noon.Add(24 * time.Hour)
 	all := n.list(began, day)
@@ -65,7 +62,7 @@ func TestScheduledList(t *testing.T) {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 	got := all.List[2]
-	if created := time.UnixMilli(got.GmtCreate); created.Before(began.Add(-time.Second)) || created.After(n.now()) {
+	if created := time.UnixMilli(got.GmtCreate); created.Before(began.Add(-time.Second)) || created.After(n.Now()) {
 		t.Errorf("it was created at %s", created)
 	}
 	want := scheduled{
@@ -99,7 +96,7 @@ func TestScheduledList(t *testing.T) {
 			t.Errorf("%v: got %s, want %s", tt.more, got, tt.want)
 		}
 	}
-	n.advance(time.Hour + time.Second)
+	n.Advance(time.Hour + time.Second)
 	if p := n.list(began, noon); p.List[0].ExecutedStatus != 1 {
 		t.Errorf("it has started and is listed as %+v", p.List[0])
 	}
@@ -108,16 +105,16 @@ func TestScheduledList(t *testing.T) {
 // A list goes through all pages of an app's pushes.
 func TestListBehindManyOthers(t *testing.T) {
 	n := start(t, 0)
-	noon := n.now().Add(time.Hour)
+	noon := n.Now().Add(time.Hour)
 	n.call("PushSimple", at(simple("m1", "d1"), noon))
 	many := make([]*events.Event, 0, 1100)
 	for i := range cap(many) {
 		many = append(many, &events.Event{
-			Header: events.Header{Kind: events.PushSent, Push: fmt.Sprint("other-", i), Time: n.now()},
+			Header: events.Header{Kind: events.PushSent, Push: fmt.Sprint("other-", i), Time: n.Now()},
 			Data:   &events.Fact{Channel: "apns", Devices: []string{"d1"}},
 		})
 	}
-	if _, err := n.desk.Facts(context.Background(), appShop, many...); err != nil {
+	if _, err := n.Desk.Facts(context.Background(), appShop, many...); err != nil {
 		t.Fatal(err)
 	}
 	if got := ids(n.list(noon.Add(-time.Minute), noon.Add(time.Minute))); got != "1 [m1]" {
@@ -127,7 +124,7 @@ func TestListBehindManyOthers(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	n := start(t, 0)
-	noon := n.now().Add(time.Hour)
+	noon := n.Now().Add(time.Hour)
 	n.call("PushSimple", at(simple("", "").with("TargetMsgkey", `{"d1":"m1","d2":"m2","d3":"m3"}`), noon))
 	task := n.call("PushMultiple", at(multiple("u1", "k1"), noon)).fields.PushResult.Data
 	n.call("PushSimple", simple("now", "d1"))
@@ -136,12 +133,12 @@ func TestCancel(t *testing.T) {
 		a := n.call("CancelPushScheduler", params{"UniqueIds": list})
 		var content string
 		if err := json.Unmarshal(a.fields.ResultContent, &content); err != nil || a.fields.ResultCode != code || !strings.Contains(content, reason) {
-			t.Errorf("%s: got %s, want %s %s", what, a.body, code, reason)
+			t.Errorf("%s: got %s, want %s %s", what, a.Body, code, reason)
 		}
 	}
 	a := n.callBy(keyOther, "CancelPushScheduler", params{"UniqueIds": "m1"})
-	if !strings.Contains(a.body, `no push \"m1\" is known`) {
-		t.Errorf("another app's key: %s", a.body)
+	if !strings.Contains(a.Body, `no push \"m1\" is known`) {
+		t.Errorf("another app's key: %s", a.Body)
 	}
 	cancel("nothing", "", resultInvalid, "mandatory")
 	cancel("not scheduled", "now", resultInvalid, "was not scheduled")
@@ -150,14 +147,14 @@ func TestCancel(t *testing.T) {
 	cancel("one", "m2", resultOK, "SUCCESS")
 	cancel("too many", strings.Repeat("m,", MaxCancel), resultInvalid, "the limit is 100")
 	for id, want := range map[string]string{"m1": "cancelled", "m2": "cancelled", task: "cancelled", "m3": "scheduled", "now": "sending"} {
-		if got := n.push(appShop, id).Status; got != want {
+		if got := n.Push(appShop, id).Status; got != want {
 			t.Errorf("%s is %s, want %s", id, got, want)
 		}
 	}
 	if got := ids(n.list(noon.Add(-time.Hour), noon.Add(time.Hour))); got != "1 [m3]" {
 		t.Errorf("listed are %s", got)
 	}
-	n.advance(2 * time.Hour)
+	n.Advance(2 * time.Hour)
 	cancel("too late", "m3", resultInvalid, "has started")
 }
 
@@ -176,8 +173,8 @@ func TestListParameters(t *testing.T) {
 		{params{"StartTime": "1", "EndTime": "2", "Type": "x"}, "Type"},
 	} {
 		a := n.call("QueryPushSchedulerList", tt.p)
-		if a.fields.ResultCode != resultInvalid || !strings.Contains(a.fields.ResultMessage, tt.reason) || !strings.Contains(a.body, `"List":[]`) {
-			t.Errorf("%v: %s", tt.p, a.body)
+		if a.fields.ResultCode != resultInvalid || !strings.Contains(a.fields.ResultMessage, tt.reason) || !strings.Contains(a.Body, `"List":[]`) {
+			t.Errorf("%v: %s", tt.p, a.Body)
 		}
 	}
 }

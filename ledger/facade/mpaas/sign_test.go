@@ -22,7 +22,7 @@ func (n *node) signed(method, action string, p params) url.Values {
 func (n *node) signedBy(key, secret, method, action string, v url.Values) url.Values {
 	for name, value := range map[string]string{
 		"Action": action, "Version": "2020-10-28", "Format": "JSON", "AccessKeyId": key, "SignatureMethod": "HMAC-SHA1",
-		"SignatureVersion": "1.0", "SignatureType": "", "SignatureNonce": rand.Text(), "Timestamp": n.now().UTC().Format("2006-01-02T15:04:05Z"),
+		"SignatureVersion": "1.0", "SignatureType": "", "SignatureNonce": rand.Text(), "Timestamp": n.Now().UTC().Format("2006-01-02T15:04:05Z"),
 	} {
 		if !v.Has(name) {
 			v.Set(name, value)
@@ -51,37 +51,33 @@ func escape(s string) string {
 
 // call makes a call of the shop as a form.
 func (n *node) call(action string, p params) answered {
-	n.t.Helper()
+	n.T.Helper()
 	return n.post(n.signed(http.MethodPost, action, p).Encode())
 }
 
 // callBy makes a call with another key.
 func (n *node) callBy(key, action string, p params) answered {
-	n.t.Helper()
+	n.T.Helper()
 	return n.post(n.signedBy(key, secret, http.MethodPost, action, p.values()).Encode())
 }
 
 // post sends a form.
 func (n *node) post(form string) answered {
-	n.t.Helper()
-	resp, err := n.http.Client().Post(n.http.URL+"/", "application/x-www-form-urlencoded", strings.NewReader(form))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return n.read(resp)
+	n.T.Helper()
+	return n.read(n.Call(http.MethodPost, "/", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded"))
 }
 
 // acs3 makes a call signed under ACS3; change may spoil the request
 // after it was signed.
 func (n *node) acs3(action, form string, change func(*http.Request)) answered {
-	n.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, n.http.URL+"/", strings.NewReader(form))
+	n.T.Helper()
+	req, err := http.NewRequest(http.MethodPost, n.HTTP.URL+"/", strings.NewReader(form))
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(form))
 	names := []string{"host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"}
-	values := []string{req.URL.Host, action, hex.EncodeToString(sum[:]), n.now().UTC().Format("2006-01-02T15:04:05Z"), rand.Text(), "2020-10-28"}
+	values := []string{req.URL.Host, action, hex.EncodeToString(sum[:]), n.Now().UTC().Format("2006-01-02T15:04:05Z"), rand.Text(), "2020-10-28"}
 	lines := ""
 	for i, name := range names {
 		lines += name + ":" + values[i] + "\n"
@@ -96,9 +92,5 @@ func (n *node) acs3(action, form string, change func(*http.Request)) answered {
 	if change != nil {
 		change(req)
 	}
-	resp, err := n.http.Client().Do(req)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return n.read(resp)
+	return n.read(n.Do(req))
 }

@@ -52,11 +52,19 @@ func (p proof) holds(secret string) bool {
 // admit checks signature, time and nonce, in this order: nothing is remembered
 // of a stranger.
 func (h *Handler) admit(c *call) *fault {
-	k, known := h.c.Desk.Credentials.Find(facade.MPaaS, c.key)
-	switch holds := c.proof.holds(k.Secret); {
+	now := h.c.Desk.Clock()
+	var k facade.Credential
+	var known bool
+	verdict := h.guard.Check(c.key, c.remote, now, func() bool {
+		k, known = h.c.Desk.Credentials.Find(facade.MPaaS, c.key)
+		return c.proof.holds(k.Secret) && known
+	})
+	switch {
+	case verdict == facade.Limited:
+		return fail(codeThrottledUser)
 	case !known:
 		return fail(codeKeyUnknown)
-	case !holds:
+	case verdict == facade.Wrong:
 		return mismatch(c.proof.toSign)
 	case k.Disabled:
 		return fail(codeKeyInactive)
@@ -65,7 +73,6 @@ func (h *Handler) admit(c *call) *fault {
 	if err != nil {
 		return fail(codeTimeFormat)
 	}
-	now := h.c.Desk.Clock()
 	// The time has whole seconds, so that of the start is not counted against it.
 	if d := now.Sub(at); d > skew || d < -skew || at.Before(h.nonces.Since().Truncate(time.Second)) {
 		return fail(codeTimeExpired)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 // recorded is when the requests in testdata were made, by the clients named in
@@ -26,8 +27,8 @@ func startRecorded(t *testing.T) *node {
 }
 
 func (n *node) replay(name string) answered {
-	n.t.Helper()
-	return n.send(must[[]byte](n.t)(os.ReadFile(filepath.Join("testdata", name+".http"))))
+	n.T.Helper()
+	return n.read(n.Send(facadetest.Must(os.ReadFile(filepath.Join("testdata", name+".http")))(n.T)))
 }
 
 // Every stock client's own bytes are understood, in every placement.
@@ -53,24 +54,24 @@ func TestRecordedRequests(t *testing.T) {
 		{"go_v1_cancel", resultOK, ""},
 	} {
 		a := n.replay(tt.name)
-		if a.status != http.StatusOK || a.fields.ResultCode != tt.code || !strings.Contains(a.fields.PushResult.ResultMsg, tt.reason) {
-			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		if a.Status != http.StatusOK || a.fields.ResultCode != tt.code || !strings.Contains(a.fields.PushResult.ResultMsg, tt.reason) {
+			t.Errorf("%s: %d %s", tt.name, a.Status, a.Body)
 		}
-		if tt.name == "go_v1_list" && !strings.Contains(a.body, `"TotalCount":2,`) {
-			t.Errorf("the list is %s", a.body)
+		if tt.name == "go_v1_list" && !strings.Contains(a.Body, `"TotalCount":2,`) {
+			t.Errorf("the list is %s", a.Body)
 		}
 		if got := n.replay(tt.name); got.fields.Code != codeNonceUsed {
-			t.Errorf("%s replayed: %d %s", tt.name, got.status, got.body)
+			t.Errorf("%s replayed: %d %s", tt.name, got.Status, got.Body)
 		}
 	}
-	c := n.push(appShop, "1578807462788").Created
+	c := n.Push(appShop, "1578807462788").Created
 	got := []string{c.Title, c.Body, string(c.Audience.Kind), strings.Join(c.Audience.Names, " "), c.Profile}
 	want := []string{"50% off's ~today~ (now!)", "您好 a/b*c & d=e", "user", "user1024", "mpaas"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the recorded push differs (-want +got):\n%s", d)
 	}
 	for _, id := range []string{"msg-1", "msg-2"} {
-		if p := n.push(appShop, id); p.Status != "cancelled" || p.Created.Title != "For John" {
+		if p := n.Push(appShop, id); p.Status != "cancelled" || p.Created.Title != "For John" {
 			t.Errorf("%s is %s with title %q", id, p.Status, p.Created.Title)
 		}
 	}
@@ -92,7 +93,7 @@ func TestAnswerBytes(t *testing.T) {
 		{"PushEverything", nil, `{"RequestId":"ID","HostId":"HOST","Code":"InvalidApi.NotFound","Message":"Specified api is not found, please check your url and method.","Recommend":""}`},
 	} {
 		a := n.call(tt.action, tt.params)
-		got := strings.Replace(a.body, a.fields.RequestID, "ID", 1)
+		got := strings.Replace(a.Body, a.fields.RequestID, "ID", 1)
 		if a.fields.HostID != "" {
 			got = strings.Replace(got, a.fields.HostID, "HOST", 1)
 		}
@@ -136,10 +137,10 @@ func TestAllInTheQuery(t *testing.T) {
 	n := start(t, 0)
 	v := n.signed(http.MethodPost, "PushSimple", simple("m1", "d1"))
 	raw := "POST /?" + v.Encode() + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n\r\n"
-	if a := n.send([]byte(raw)); a.fields.ResultCode != resultOK {
-		t.Errorf("got %s", a.body)
+	if a := n.read(n.Send([]byte(raw))); a.fields.ResultCode != resultOK {
+		t.Errorf("got %s", a.Body)
 	}
-	if p := n.push(appShop, "m1"); p == nil || p.Created.Audience.Kind != events.AudienceDevice {
+	if p := n.Push(appShop, "m1"); p.Created.Audience.Kind != events.AudienceDevice {
 		t.Errorf("the push is %+v", p)
 	}
 }

@@ -1,7 +1,6 @@
 package timpush
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,32 +12,33 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels"
 )
 
-func callbackQuery(id, key string) string {
-	return url.Values{"SdkAppid": {id}, "CallbackCommand": {command}, "contenttype": {"json"}, "token": {CallbackToken(key, id)}}.Encode()
+// The tokens of the callbacks' addresses.
+const shopToken, bankToken, oldToken = "shop-callback-token", "bank-callback-token", "old-callback-token"
+
+// startCalled runs a node whose keys take callbacks.
+func startCalled(t *testing.T) *node {
+	t.Helper()
+	n := start(t)
+	tokens := map[string]string{shopID: shopToken, bankID: bankToken, oldID: oldToken}
+	for _, k := range keys() {
+		k.CallbackToken = tokens[k.ID]
+		if err := n.Desk.Credentials.Put(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func callbackQuery(id, token string) string {
+	return url.Values{"SdkAppid": {id}, "CallbackCommand": {command}, "contenttype": {"json"}, "token": {token}}.Encode()
 }
 
 func eventList(list ...string) string { return `{"Events":[` + strings.Join(list, ",") + `]}` }
 
-// funnels returns the figures of a push that are not 0, by channel.
-func (n *node) funnels(app, push string) map[string]map[string]uint32 {
-	n.t.Helper()
-	all := map[string]map[string]uint32{}
-	for _, c := range n.push(app, push).Channels {
-		f := map[string]uint32{}
-		for name, count := range c.Funnel {
-			if count > 0 {
-				f[name] = count
-			}
-		}
-		all[c.Channel] = f
-	}
-	return all
-}
-
 const callback = "/callbacks/timpush"
 
 func TestCallbackBecomesFacts(t *testing.T) {
-	n := start(t)
+	n := startCalled(t)
 	n.record("shop", "task")
 	event := func(rest string) string {
 		return `{"CallbackCommand":"Push.AllMemberPush","TaskId":"task","DataId":"","TaskTime":1557481127,"ErrInfo":"OK",` + rest + `}`
@@ -58,19 +58,19 @@ func TestCallbackBecomesFacts(t *testing.T) {
 	)
 	// The vendor repeats what was answered too late: nothing may count twice.
 	for range 2 {
-		n.expect("callback", n.do("POST", callback, callbackQuery(shopID, shopKey), body), ok)
+		n.expect("callback", n.do("POST", callback, callbackQuery(shopID, shopToken), body), ok)
 	}
 	want := map[string]map[string]uint32{
 		"apns": {"sent": 2, "delivered": 1, "clicked": 1}, "huawei": {"failed": 1}, "honor": {"clicked": 1}, "selfbuilt": {"delivered": 1},
 	}
-	if diff := cmp.Diff(want, n.funnels("shop", "task")); diff != "" {
+	if diff := cmp.Diff(want, n.Funnels("shop", "task")); diff != "" {
 		t.Errorf("funnel (-want +got):\n%s", diff)
 	}
-	held, err := n.projection.UserNotifications("shop", "user3", true)
+	held, err := n.Desk.Projection.UserNotifications("shop", "user3", true)
 	if err != nil || len(held) != 1 || held[0].Channel != "apns" {
 		t.Errorf("user3 holds %+v (%v)", held, err)
 	}
-	log := n.lines.String()
+	log := n.Logged()
 	for _, line := range []string{`reason="platform without a channel" events=1`, `reason="unknown stage" events=1`, `reason="another callback" events=1`,
 		`reason="no event can hold it" events=1`, `reason="not of the documented form" events=1`} {
 		if !strings.Contains(log, line) {
@@ -83,23 +83,20 @@ func TestCallbackBecomesFacts(t *testing.T) {
 }
 
 func TestCallbackRefusals(t *testing.T) {
-	n := start(t)
+	n := startCalled(t)
 	n.record("shop", "task")
-	before, err := n.log.End(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	good, click := callbackQuery(shopID, shopKey), eventList(`{"EventType":2,"TaskId":"task","To_Account":"u","PushStage":3}`)
+	before := n.End()
+	good, click := callbackQuery(shopID, shopToken), eventList(`{"EventType":2,"TaskId":"task","To_Account":"u","PushStage":3}`)
 	for _, c := range []struct{ what, method, query, body string }{
 		{"no query", "POST", "", click},
 		{"no token", "POST", "SdkAppid=" + shopID, click},
 		{"wrong token", "POST", callbackQuery(shopID, "x"), click},
-		{"token of another app", "POST", strings.Replace(callbackQuery(bankID, bankKey), bankID, shopID, 1), click},
-		{"token that is no hex", "POST", "SdkAppid=" + shopID + "&token=zz", click},
+		{"token of another app", "POST", callbackQuery(shopID, bankToken), click},
+		{"an empty token", "POST", "SdkAppid=" + shopID + "&token=", click},
 		{"two SDKAppIDs", "POST", good + "&SdkAppid=" + bankID, click},
-		{"unknown SDKAppID", "POST", callbackQuery("1400000008", shopKey), click},
+		{"unknown SDKAppID", "POST", callbackQuery("1400000008", shopToken), click},
 		{"another facade's", "POST", callbackQuery("1400000009", "ums secret"), click},
-		{"disabled", "POST", callbackQuery(oldID, oldKey), click},
+		{"disabled", "POST", callbackQuery(oldID, oldToken), click},
 		{"a query that cannot be read", "POST", good + "&x=%zz", click},
 		{"bad JSON", "POST", good, `{`},
 		{"array", "POST", good, `[]`},
@@ -109,17 +106,24 @@ func TestCallbackRefusals(t *testing.T) {
 	} {
 		n.expect(c.what, n.do(c.method, callback, c.query, c.body), fails(codeCallback))
 	}
-	after, err := n.log.End(context.Background())
-	if err != nil || after != before {
-		t.Errorf("the log went from %v to %v (%v)", before, after, err)
+	if after := n.End(); after != before {
+		t.Errorf("the log went from %v to %v", before, after)
 	}
 	// The app is the credential's: the bank's event is about the bank's push.
-	n.expect("the bank's", n.do("POST", callback, callbackQuery(bankID, bankKey), click), ok)
-	if got := n.funnels("shop", "task"); len(got) != 0 {
+	n.expect("the bank's", n.do("POST", callback, callbackQuery(bankID, bankToken), click), ok)
+	if got := n.Funnels("shop", "task"); len(got) != 0 {
 		t.Errorf("the shop's push has %v", got)
 	}
-	if log := n.lines.String(); strings.Contains(log, "token") {
+	if log := n.Logged(); strings.Contains(log, "token") {
 		t.Errorf("the log tells a token: %s", log)
+	}
+}
+
+// A key without a token takes no callback, whatever its address carries.
+func TestCallbackNeedsAToken(t *testing.T) {
+	n := start(t)
+	for _, token := range []string{"", shopKey, shopToken} {
+		n.expect("token "+token, n.do("POST", callback, callbackQuery(shopID, token), eventList()), fails(codeCallback))
 	}
 }
 

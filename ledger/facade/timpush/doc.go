@@ -35,9 +35,13 @@
 //   - random and contenttype protect nothing and are not looked at.
 //   - A push repeated with the same MsgRandom and body within the same second
 //     of the clock gets the same TaskId, and is one push.
-//   - The vendor signs no callback. So the configured address must carry a query
-//     parameter token, CallbackToken of the SDKAppID and its key; every callback
-//     without it is refused. SdkAppid must be a known credential besides.
+//   - The vendor signs no callback. So the address entered there must carry a query
+//     parameter token, the callback token of the SDKAppID's credential; every
+//     callback without it is refused. The vendor adds SdkAppid and the rest.
+//   - Too many failed verifications of an SDKAppID are answered with 70050, and a
+//     callback with 503, until there is room again. With too many requests under
+//     way the answer is 91000, which asks for a repetition; no page says which
+//     code the vendor itself uses then.
 //   - A callback that was refused is answered with HTTP 200 and ErrorCode 1 as
 //     documented. One that could not be stored is answered with 503, since only
 //     the status asks any sender to come again; facts count once.

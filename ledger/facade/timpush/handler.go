@@ -42,7 +42,10 @@ type Config struct {
 }
 
 // Handler answers the clients and callbacks of TIMPush.
-type Handler struct{ c Config }
+type Handler struct {
+	c     Config
+	guard *facade.Guard
+}
 
 // New returns a Handler.
 func New(c Config) *Handler {
@@ -52,7 +55,7 @@ func New(c Config) *Handler {
 	if c.MaxLife == 0 {
 		c.MaxLife = DefaultLife
 	}
-	return &Handler{c}
+	return &Handler{c: c, guard: facade.NewGuard()}
 }
 
 const (
@@ -99,6 +102,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r).write(w)
 }
 
+// Busy answers that the node has no room for a request now, before it is read.
+func (h *Handler) Busy(w http.ResponseWriter, r *http.Request) {
+	op, _ := find(r.URL.Path)
+	a := h.lost(op)
+	a.later = true
+	a.write(w)
+}
+
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
@@ -119,9 +130,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 	case badQuery != nil:
 		c = codeBadURL
 	case op.name == "callback":
-		q.key, c = h.authenticateCallback(query)
+		q.key, c = h.authenticateCallback(r.RemoteAddr, query)
 	default:
-		q.key, c = h.authenticate(query)
+		q.key, c = h.authenticate(r.RemoteAddr, query)
 	}
 	var large *http.MaxBytesError
 	switch {
@@ -137,15 +148,22 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 	if c == codeOK {
 		return op.run(h, ctx, q)
 	}
+	a = say(c)
 	if op.name == "callback" {
-		c = codeCallback
+		a = say(codeCallback)
 	}
-	return say(c)
+	if c == codeTooManyFailures {
+		if op.name == "callback" {
+			a = h.lost(op) // it may be a good one, so it has to come again
+		}
+		a.later = true
+	}
+	return a
 }
 
 // authenticate checks the UserSig of an administrator. For an unknown SDKAppID
 // it checks against a key nobody knows, and answers the same (L10).
-func (h *Handler) authenticate(query url.Values) (facade.Credential, code) {
+func (h *Handler) authenticate(remote string, query url.Values) (facade.Credential, code) {
 	var none facade.Credential
 	for _, p := range []struct {
 		name    string
@@ -167,14 +185,20 @@ func (h *Handler) authenticate(query url.Values) (facade.Credential, code) {
 	if err != nil {
 		return none, codeBadUserSig
 	}
-	key, known := h.c.Desk.Credentials.Find(facade.TIMPush, id)
-	signed := u.signedBy(key.Secret)
+	var key facade.Credential
+	verdict := h.guard.Check(id, remote, h.c.Desk.Clock(), func() bool {
+		var known bool
+		key, known = h.c.Desk.Credentials.Find(facade.TIMPush, id)
+		return u.signedBy(key.Secret) && known
+	})
 	switch {
+	case verdict == facade.Limited:
+		return none, codeTooManyFailures
 	case u.SDKAppID != n:
 		return none, codeWrongSDKAppID
 	case u.Identifier != identifier:
 		return none, codeWrongUser
-	case !signed || !known:
+	case verdict == facade.Wrong:
 		return none, codeWrongSignature
 	}
 	if c := u.valid(h.c.Desk.Clock(), h.c.MaxLife); c != codeOK {

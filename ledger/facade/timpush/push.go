@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -207,8 +206,6 @@ func (h *Handler) record(ctx context.Context, c *call, r *pushRequest, p *events
 	}
 	content := sha256.Sum256(c.body)
 	task := fmt.Sprintf("%s%08x_%08x_%x", prefix, now.Unix(), *r.MsgRandom, content[:12])
-	slot := sha256.Sum256([]byte(task))
-	p.Slot = hex.EncodeToString(slot[:16])
 	var field *events.FieldError
 	switch _, err := h.c.Desk.Record(ctx, c.key.App, task, p); {
 	case errors.As(err, &field):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	record "github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 )
@@ -50,16 +51,16 @@ func TestPushIsRecorded(t *testing.T) {
 	} {
 		a := n.do("POST", c.path, n.shop(), c.body)
 		var got struct{ TaskID string }
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil || !regexp.MustCompile(c.form).MatchString(got.TaskID) {
-			t.Errorf("%s: %v: %s", c.what, err, a.body)
+		if err := json.Unmarshal([]byte(a.Body), &got); err != nil || !regexp.MustCompile(c.form).MatchString(got.TaskID) {
+			t.Errorf("%s: %v: %s", c.what, err, a.Body)
 			continue
 		}
 		n.expect(c.what, a, fmt.Sprintf(`{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"TaskId":%q}`, got.TaskID))
-		p := n.push("shop", got.TaskID).Created
-		if len(p.Slot) != 32 {
+		p := n.Push("shop", got.TaskID).Created
+		if !channels.SlotInteger.Fits(p.Slot) {
 			t.Errorf("%s: slot %q", c.what, p.Slot)
 		}
-		c.want.Slot, c.want.Profile = p.Slot, "timpush"
+		c.want.Slot, c.want.SlotAuto, c.want.Profile = p.Slot, true, "timpush"
 		if diff := cmp.Diff(&c.want, p); diff != "" {
 			t.Errorf("%s: recorded otherwise (-want +got):\n%s", c.what, diff)
 		}
@@ -71,9 +72,9 @@ func TestPushIsRecorded(t *testing.T) {
 func TestPushTwiceInASecond(t *testing.T) {
 	n := start(t)
 	// Early in a second, so that three requests fit.
-	n.ahead.Store(int64(time.Until(time.Now().Truncate(time.Second).Add(10 * time.Second))))
+	n.Set(time.Now().Truncate(time.Second).Add(10 * time.Second))
 	first, again, other := n.send(n.shop(), ""), n.send(n.shop(), ""), n.send(n.shop(), `"DataId":"x"`)
-	n.ahead.Add(int64(time.Minute))
+	n.Advance(time.Minute)
 	if later := n.send(n.shop(), ""); first != again || first == other || first == later {
 		t.Errorf("TaskIds %s, %s, %s, %s", first, again, other, later)
 	}
@@ -81,9 +82,9 @@ func TestPushTwiceInASecond(t *testing.T) {
 
 func TestPushLifeTime(t *testing.T) {
 	n := start(t)
-	before := n.now().Add(-time.Second)
-	p := n.push("shop", n.send(n.shop(), `"MsgLifeTime":3600`)).Created
-	if p.ExpireAt == nil || p.ExpireAt.Before(before.Add(time.Hour)) || p.ExpireAt.After(n.now().Add(time.Hour)) {
+	before := n.Now().Add(-time.Second)
+	p := n.Push("shop", n.send(n.shop(), `"MsgLifeTime":3600`)).Created
+	if p.ExpireAt == nil || p.ExpireAt.Before(before.Add(time.Hour)) || p.ExpireAt.After(n.Now().Add(time.Hour)) {
 		t.Errorf("expires at %v", p.ExpireAt)
 	}
 }

@@ -1,12 +1,9 @@
 package timpush
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,24 +13,25 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
 // send records a push and returns its TaskId; extra are more fields.
 func (n *node) send(query, extra string) string {
-	n.t.Helper()
+	n.T.Helper()
 	if extra != "" {
 		extra = "," + extra
 	}
 	a := n.do("POST", "/v4/timpush/push", query, `{"From_Account":"admin","MsgRandom":1,"OfflinePushInfo":{"PushFlag":0,"Title":"Sale","Desc":"1 yuan"}`+extra+`}`)
 	var got struct{ TaskID string }
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 200 || got.TaskID == "" {
-		n.t.Fatalf("push: %d %s", a.status, a.body)
+	if err := json.Unmarshal([]byte(a.Body), &got); err != nil || a.Status != 200 || got.TaskID == "" {
+		n.T.Fatalf("push: %d %s", a.Status, a.Body)
 	}
 	return got.TaskID
 }
 
 // later lets the second of the rate limit pass.
-func (n *node) later() { n.ahead.Add(int64(time.Second)) }
+func (n *node) later() { n.Advance(time.Second) }
 
 func body(task, info string) string {
 	if info != "" {
@@ -52,11 +50,11 @@ func TestRevokeOfAPush(t *testing.T) {
 	n.later()
 	n.expect("a second later", n.do("POST", revokePath, n.shop(), body(task, info)), fails(codeRepeated))
 	n.expect("without OfflinePushInfo", n.do("POST", revokePath, n.shop(), body(task, "")), fails(codeRepeated))
-	p := n.push("shop", task)
+	p := n.Push("shop", task)
 	if len(p.Recalls) != 1 || p.Recalls[0].Action != "recall" || p.Recalls[0].By != "timpush/"+shopID {
 		t.Errorf("recalls are %+v", p.Recalls)
 	}
-	s, err := n.projection.State("shop", task, p.Recalls[0].Scope)
+	s, err := n.Desk.Projection.State("shop", task, p.Recalls[0].Scope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,32 +73,16 @@ func TestRecordedRevoke(t *testing.T) {
 		t.Run(c.file, func(t *testing.T) {
 			n := start(t)
 			made := time.Unix(1795171059, 0) // as the UserSig says
-			n.ahead.Store(int64(time.Until(made.Add(time.Minute))))
+			n.Set(made.Add(time.Minute))
 			const task = "660cc447_537ed82a_200000cd7ee17f5_84035729_bc614e"
 			n.record("shop", task)
-			if got := n.replay("testdata/" + c.file); got != ok {
-				t.Errorf("got %s", got)
-			}
-			if r := n.push("shop", task).Recalls; len(r) != 1 || r[0].Action != c.action {
+			raw := facadetest.Must(os.ReadFile("testdata/" + c.file))(t)
+			n.expect(c.file, n.Send(raw), ok)
+			if r := n.Push("shop", task).Recalls; len(r) != 1 || r[0].Action != c.action {
 				t.Errorf("recalls are %+v", r)
 			}
 		})
 	}
-}
-
-// replay sends the bytes of a file and returns the body of the answer.
-func (n *node) replay(file string) string {
-	n.t.Helper()
-	raw := must[[]byte](n.t)(os.ReadFile(file))
-	conn := must[net.Conn](n.t)(net.Dial("tcp", n.http.Listener.Addr().String()))
-	defer conn.Close()
-	must[int](n.t)(conn.Write(raw))
-	resp := must[*http.Response](n.t)(http.ReadResponse(bufio.NewReader(conn), nil))
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		n.t.Errorf("%s: status %d", file, resp.StatusCode)
-	}
-	return string(must[[]byte](n.t)(io.ReadAll(resp.Body)))
 }
 
 // TestOfflinePushInfo is the table of the rules that the package comment states.
@@ -126,7 +108,7 @@ func TestOfflinePushInfo(t *testing.T) {
 		what := fmt.Sprintf("%d: push %q, recall %q", i, c.flag, c.info)
 		n.expect(what, n.do("POST", revokePath, n.shop(), body(task, c.info)), c.want)
 		got := ""
-		for _, r := range n.push("shop", task).Recalls {
+		for _, r := range n.Push("shop", task).Recalls {
 			got += r.Action
 		}
 		if got != c.action {
@@ -144,7 +126,7 @@ func TestReplacementComesLast(t *testing.T) {
 	n.expect("rate first", n.do("POST", revokePath, n.shop(), body(task, "")), fails(codeTooOften))
 	n.later()
 	n.expect("repetition first", n.do("POST", revokePath, n.shop(), body(task, "")), fails(codeRepeated))
-	n.ahead.Add(int64(ledger.Day))
+	n.Advance(ledger.Day)
 	n.expect("window first", n.do("POST", revokePath, n.shop(), body(task, "")), fails(codeWindowClosed))
 }
 
@@ -184,9 +166,9 @@ func TestRevokeRefusals(t *testing.T) {
 func TestRevokeWindow(t *testing.T) {
 	n := start(t)
 	early, late := n.send(n.shop(), ""), n.send(n.shop(), `"DataId":"d"`)
-	n.ahead.Store(int64(ledger.Day - time.Minute))
+	n.Advance(ledger.Day - time.Minute)
 	n.expect("a minute before", n.do("POST", revokePath, n.shop(), body(early, info)), ok)
-	n.ahead.Store(int64(ledger.Day))
+	n.Advance(time.Minute)
 	n.expect("a day later", n.do("POST", revokePath, n.shop(), body(late, info)), fails(codeWindowClosed))
 }
 
@@ -211,7 +193,7 @@ func TestRevokeOnce(t *testing.T) {
 	got := make(chan string, 32)
 	as := n.bank()
 	for range cap(got) {
-		all.Go(func() { got <- n.do("POST", revokePath, as, body(task, info)).body })
+		all.Go(func() { got <- n.do("POST", revokePath, as, body(task, info)).Body })
 	}
 	all.Wait()
 	close(got)
@@ -225,15 +207,15 @@ func TestRevokeOnce(t *testing.T) {
 }
 
 func TestOurFault(t *testing.T) {
-	n := start(t)
+	n := startCalled(t)
 	n.record("shop", "known")
-	n.stopCommitter()
+	n.StopCommitter()
 	n.expect("push", n.do("POST", "/v4/timpush/push", n.shop(), `{"From_Account":"a","MsgRandom":1,"OfflinePushInfo":{}}`), fails(codeInternal))
-	a := n.do("POST", "/callbacks/timpush", callbackQuery(shopID, shopKey), eventList(`{"EventType":2,"TaskId":"known","To_Account":"u","PushStage":1}`))
-	if a.status != 503 || a.body != fails(codeCallback) {
-		t.Errorf("callback: %d %s", a.status, a.body)
+	a := n.do("POST", "/callbacks/timpush", callbackQuery(shopID, shopToken), eventList(`{"EventType":2,"TaskId":"known","To_Account":"u","PushStage":1}`))
+	if a.Status != 503 || a.Body != fails(codeCallback) {
+		t.Errorf("callback: %d %s", a.Status, a.Body)
 	}
-	n.breakLog()
+	n.CloseLog()
 	n.expect("revoke", n.do("POST", revokePath, n.shop(), body("known", info)), fails(codeInternal))
 	n.expect("revoke", n.do("POST", revokePath, n.shop(), body("known", "")), fails(codeInternal))
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,12 +93,4 @@ func (u userSig) valid(now time.Time, life time.Duration) code {
 		return codeExpired
 	}
 	return codeOK
-}
-
-// CallbackToken is the query parameter token that the address of an SDKAppID's
-// callback must carry: a HMAC-SHA256 of the SDKAppID under its key, in hex.
-func CallbackToken(key, sdkAppID string) string {
-	m := hmac.New(sha256.New, []byte(key))
-	m.Write([]byte(sdkAppID))
-	return hex.EncodeToString(m.Sum(nil))
 }

@@ -62,7 +62,7 @@ const revokePath = "/v4/timpush/revoke"
 
 func TestAuthenticationCodes(t *testing.T) {
 	n := start(t)
-	now := n.now().Unix()
+	now := n.Now().Unix()
 	good := claims{identifier: "administrator", id: shopID, at: now, expire: 3600}
 	with := func(change func(*claims)) claims {
 		c := good
@@ -110,7 +110,7 @@ func TestAuthenticationCodes(t *testing.T) {
 	} {
 		n.expect(c.what, n.do("POST", revokePath, c.query, `{"TaskId":"nothing"}`), fails(c.want))
 	}
-	if log := n.lines.String(); strings.Contains(log, "usersig") || strings.Contains(log, "eJ") || strings.Contains(log, shopKey) {
+	if log := n.Logged(); strings.Contains(log, "usersig") || strings.Contains(log, "eJ") || strings.Contains(log, shopKey) {
 		t.Errorf("the log tells what was sent: %s", log)
 	}
 }
@@ -119,7 +119,7 @@ func TestAuthenticationCodes(t *testing.T) {
 // app signs that name. The signed text must not read as another account's.
 func TestNoAccountBecomesAdministrator(t *testing.T) {
 	n := start(t)
-	at := n.now().Unix()
+	at := n.Now().Unix()
 	name := fmt.Sprintf("administrator\nTLS.sdkappid:%s\nTLS.time:%d\nTLS.expire:3600\nTLS.userbuf:AA", shopID, at)
 	signed := sign(claims{identifier: name, id: shopID, at: at, expire: 60}, shopKey)
 	n.expect("as itself", n.do("POST", revokePath, query(shopID, name, signed), `{"TaskId":"x"}`), fails(codeBadUserSig))

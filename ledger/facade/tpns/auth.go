@@ -3,7 +3,6 @@ package tpns
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
@@ -36,10 +35,27 @@ func (h *Handler) authenticate(header http.Header, e endpoint, c *call) error {
 		return h.signed(header, e, c)
 	}
 	id, secret := basic(header)
-	k, known := h.c.Desk.Credentials.Find(facade.TPNS, id)
-	a, b := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(k.Secret))
-	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 || !known || k.Disabled {
+	return h.check(id, c, func(k facade.Credential) bool { return k.Matches(secret) && !k.SignOnly })
+}
+
+// check asks whether a key holds, unless too many of its id did not. A key that
+// is refused for another reason counts as a wrong one, as it answers as one.
+func (h *Handler) check(id string, c *call, holds func(facade.Credential) bool) error {
+	if id == "" {
+		return unauthenticated() // nothing is guessed
+	}
+	var k facade.Credential
+	verdict := h.guard.Check(id, c.remote, c.now, func() bool {
+		var known bool
+		k, known = h.c.Desk.Credentials.Find(facade.TPNS, id)
+		return holds(k) && known && !k.Disabled
+	})
+	switch verdict {
+	case facade.Limited:
+		return fail(codeFast, "too many requests that failed to authenticate; try again later")
+	case facade.Wrong:
 		return unauthenticated()
+	case facade.Right:
 	}
 	c.app, c.by = k.App, k.String()
 	return nil
@@ -59,18 +75,18 @@ func basic(header http.Header) (id, secret string) {
 func (h *Handler) signed(header http.Header, e endpoint, c *call) error {
 	id, stamp := one(header, headerAccess), one(header, headerTime)
 	given, err := base64.StdEncoding.Strict().DecodeString(one(header, headerSign))
-	k, known := h.c.Desk.Credentials.Find(facade.TPNS, id)
-	if want := sign(k.Secret, stamp, id, c.body); !hmac.Equal(given, want) || err != nil || !known || k.Disabled {
-		return unauthenticated()
-	}
 	at, ok := seconds(stamp)
-	if !ok || !digits(id) {
-		return unauthenticated()
+	if err := h.check(id, c, func(k facade.Credential) bool {
+		// Without the secret there is no signature, and that of an empty one
+		// anybody can make.
+		same := hmac.Equal(given, sign(k.Secret, stamp, id, c.body))
+		return same && err == nil && ok && digits(id) && !k.BasicOnly && k.Secret != ""
+	}); err != nil {
+		return err
 	}
 	if off := c.now.Sub(at); off > skew || off < -skew {
 		return fail(codeAuth, "TimeStamp is more than %s off", skew)
 	}
-	c.app, c.by = k.App, k.String()
 	return h.once(e, id+" "+string(given), at, c.now)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,9 +21,8 @@ const (
 func TestSampleOfTheVendor(t *testing.T) {
 	n := start(t)
 	// Its clock stands where the sample was signed.
-	n.ahead.Store(int64(time.Until(time.Unix(sampleTime, 0))))
-	n.handler = New(Config{Desk: n.handler.c.Desk, Started: time.Unix(sampleTime-1, 0)})
-	n.http.Config.Handler = n.handler
+	n.Set(time.Unix(sampleTime, 0))
+	n.startedAt(time.Unix(sampleTime-1, 0))
 	signed := []header{{"AccessId", shopID}, {"TimeStamp", strconv.Itoa(sampleTime)}, {"Sign", sampleSign}, {"Content-Type", "application/json"}}
 	got := n.expect(codeOK, appPath, sampleBody, signed...)
 	push := got[strings.Index(got, `"push_id":"`)+11:]
@@ -30,8 +30,8 @@ func TestSampleOfTheVendor(t *testing.T) {
 	if want := `{"seq":0,"push_id":"` + push + `","ret_code":0,"environment":"product","err_msg":"","result":"[0]"}`; got != want {
 		t.Errorf("answered %s, want %s", got, want)
 	}
-	p := n.pushed("shop", push)
-	if p == nil || p.Created.Title != "test title" || p.Created.Audience.Kind != "user" || p.Created.Audience.Names[0] != "5822f0eee44c3625ef0000bb" {
+	p := n.Push("shop", push)
+	if p.Created.Title != "test title" || p.Created.Audience.Kind != "user" || p.Created.Audience.Names[0] != "5822f0eee44c3625ef0000bb" {
 		t.Errorf("the push is %+v", p)
 	}
 	// The current page shows the body without platform and kept the Sign.
@@ -89,7 +89,7 @@ func TestWrongCredentials(t *testing.T) {
 	for _, off := range []time.Duration{-skew - 2*time.Second, skew + 2*time.Second} {
 		n.expect(codeAuth, stopPath, body, signHeaders(shopID, shopSecret, now.Add(off), body)...)
 	}
-	if got := len(n.pushed("shop", body[11:len(body)-2]).Recalls); got != 0 {
+	if got := len(n.Push("shop", body[11:len(body)-2]).Recalls); got != 0 {
 		t.Errorf("%d recalls were accepted", got)
 	}
 	n.expect(codeOK, stopPath, body, good...)
@@ -125,8 +125,7 @@ func TestSignedRequestWorksOnce(t *testing.T) {
 	n.expect(codeOK, appPath, send, signHeaders(bankID, bankSecret, now, send)...)
 
 	// Nothing that changes something is taken from before the start.
-	n.handler = New(Config{Desk: n.handler.c.Desk, Started: now})
-	n.http.Config.Handler = n.handler
+	n.startedAt(now)
 	before := signHeaders(shopID, shopSecret, now.Add(-time.Second), body)
 	n.expect(codeAuth, revokePath, body, before...)
 	n.expect(codeOK, recordPath, body, before...)
@@ -149,17 +148,15 @@ func TestTransport(t *testing.T) {
 	if got := code(t, stopPath, n.do(http.MethodGet, stopPath, nil, shop())); got != codeInvalid {
 		t.Errorf("GET is answered %d", got)
 	}
-	resp := must[*http.Response](t)(n.http.Client().Head(n.http.URL + stopPath))
-	b := must[[]byte](t)(io.ReadAll(resp.Body))
-	if resp.Body.Close(); resp.StatusCode != http.StatusOK || len(b) != 0 {
-		t.Errorf("HEAD is answered %d with %q", resp.StatusCode, b)
+	if a := n.Call(http.MethodHead, stopPath, nil); a.Status != http.StatusOK || a.Body != "" {
+		t.Errorf("HEAD is answered %d with %q", a.Status, a.Body)
 	}
-	n.expect(codeInvalid, "/v3/toolbox/getPushListByToken", `{"token":"t"}`, shop())
+	n.expect(codeInvalid, "/v3/toolbox/nowhere", `{"token":"t"}`, shop())
 
 	// Neither secrets nor contents are logged.
 	n.expect(codeOK, appPath, sampleBody, signHeaders(shopID, shopSecret, time.Now(), sampleBody)...)
 	for _, secret := range []string{shopSecret, shop()[1][6:], "test title", "5822f0eee44c3625ef0000bb", "x=1", "Sign"} {
-		if strings.Contains(n.lines.String(), secret) {
+		if strings.Contains(n.Logged(), secret) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
@@ -171,8 +168,7 @@ func TestMatch(t *testing.T) {
 		stopPath: true, appPath: true, recordPath: true, "/v3/push/": true, "/v3/toolbox/getPushListByToken": true,
 		"/": false, "/v3": false, "/v3/timpush/x": false, "/v1/pushes": false, "/v4/timpush/push": false, "/v3/pushes": false,
 	} {
-		r := must[*http.Request](t)(http.NewRequest(http.MethodPost, "http://host"+path, nil))
-		if got := h.Match(r); got != want {
+		if got := h.Match(httptest.NewRequest(http.MethodPost, path, nil)); got != want {
 			t.Errorf("Match(%s) = %v, want %v", path, got, want)
 		}
 	}

@@ -66,6 +66,7 @@ var refusals = map[ledger.Code]int{
 	ledger.AudienceNotAllowed:   codeInvalid,
 	ledger.ReplacementMissing:   codeMissing,
 	ledger.ReplacementPushTaken: codeService,
+	ledger.WholeSends:           codeInvalid,
 }
 
 func refused(r *ledger.Refusal) error {

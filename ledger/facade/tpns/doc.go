@@ -1,7 +1,8 @@
 // Package tpns lets clients of Tencent Push Notification Service, REST API v3,
 // talk to the ledger by changing only their endpoint: they record a push and get
 // its push_id, terminate it, recall it, override it by its collapse_id, cancel
-// it before it starts, and ask for its record and its statistics.
+// it before it starts, and ask for its record, its statistics and the pushes that
+// went to a token.
 //
 // It promises:
 //
@@ -10,7 +11,9 @@
 //     err_msg, statistics answer retCode and errMsg, as their pages say; what is
 //     documented nowhere answers both.
 //  2. Signatures are checked over the body as it came, before it is parsed, and
-//     an unknown key costs and answers what a wrong signature does. A signed
+//     an unknown key costs and answers what a wrong signature does; so does the
+//     way to authenticate that a key's credential switches off. Too many failures
+//     are answered with 1008028, as is everything that comes too fast. A signed
 //     request that changes something works once: it is refused outside of its
 //     five minutes, when it was seen before, and when it was made before the
 //     node started.

@@ -12,13 +12,13 @@ import (
 func TestOwnFailure(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "all", "")
-	n.stopCommitter()
+	n.StopCommitter()
 	body := `{"audience_type":"all","message_type":"notify","message":{"title":"t"}}`
 	got := n.expect(codeService, appPath, body, shop())
 	if want := `{"seq":0,"ret_code":1008004,"err_msg":"the service failed; try again"}`; got != want {
 		t.Errorf("answered %s, want %s", got, want)
 	}
-	if !strings.Contains(n.lines.String(), events.ErrClosed.Error()) {
+	if !strings.Contains(n.Logged(), events.ErrClosed.Error()) {
 		t.Error("the log does not say why")
 	}
 	// A recall needs no committer.

@@ -41,6 +41,7 @@ type Handler struct {
 	// looked, sent and recalled are the signatures that were used: apart, so
 	// that a flood of sends fills no memory that recalls need.
 	looked, sent, recalled *facade.Nonces
+	guard                  *facade.Guard
 	// sends, recalls and lists bound what is under way.
 	sends, recalls, lists chan struct{}
 }
@@ -53,7 +54,7 @@ func New(c Config) *Handler {
 	nonces := func() *facade.Nonces { return facade.NewNonces(2*skew, c.Started) }
 	h := &Handler{
 		c: c, endpoints: map[string]endpoint{}, looked: nonces(), sent: nonces(), recalled: nonces(),
-		sends: make(chan struct{}, maxSends), recalls: make(chan struct{}, maxRecalls), lists: make(chan struct{}, maxLists),
+		guard: facade.NewGuard(), sends: make(chan struct{}, maxSends), recalls: make(chan struct{}, maxRecalls), lists: make(chan struct{}, maxLists),
 	}
 	for _, e := range endpoints() {
 		h.endpoints[e.path] = e
@@ -86,7 +87,7 @@ type endpoint struct {
 }
 
 // endpoints are the paths served: tencentcloud.com/document/product/1024/39003,
-// 33764, 33772 and 33773, checked 2026-11-20.
+// 33764, 33772, 33773 and 48715, checked 2026-11-20.
 func endpoints() []endpoint {
 	return []endpoint{
 		{"/v3/push/stop_push_msg", both, true, true, maxRecallBody, (*Handler).terminate},
@@ -95,6 +96,7 @@ func endpoints() []endpoint {
 		{"/v3/push/app", snake, true, false, maxSendBody, (*Handler).push},
 		{"/v3/statistics/get_push_record", camel, false, false, maxRecallBody, (*Handler).record},
 		{"/v3/statistics/get_push_task_stat_channel", camel, false, false, maxRecallBody, (*Handler).statistics},
+		{"/v3/toolbox/getPushListByToken", camel, false, false, maxRecallBody, (*Handler).listByToken},
 	}
 }
 
@@ -105,6 +107,8 @@ type call struct {
 	by   string
 	body []byte
 	now  time.Time
+	// remote is the address of the caller.
+	remote string
 }
 
 // Match reports whether a request is for this facade: its paths are the
@@ -123,12 +127,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
-	e, known := h.endpoints[r.URL.Path]
-	if !known {
-		// The path comes from outside: it is neither logged nor answered.
-		e = endpoint{path: "other", form: both, limit: maxRecallBody, serve: (*Handler).nowhere}
-	}
-	c := &call{now: h.c.Desk.Clock()}
+	e := h.route(r)
+	c := &call{now: h.c.Desk.Clock(), remote: r.RemoteAddr}
 	answer, err := h.answer(ctx, e, c, w, r)
 	code := codeOK
 	if err != nil {
@@ -136,14 +136,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if own && r.Context().Err() == nil {
 			h.c.Logger.ErrorContext(ctx, "a TPNS request failed", slog.String("path", e.path), slog.String("error", err.Error()))
 		}
-		if f.code == codeFast {
-			w.Header().Set("Retry-After", "1")
-		}
 		code, answer = f.code, e.form.failed(f)
 	}
-	h.write(w, answer)
+	h.write(w, code, answer)
 	h.c.Logger.InfoContext(ctx, "tpns", slog.String("path", e.path), slog.Int("code", code), slog.String("app", c.app),
 		slog.String("key", c.by), slog.Duration("took", time.Since(start)))
+}
+
+// Busy answers that the node has no room for a request now, before it is read.
+func (h *Handler) Busy(w http.ResponseWriter, r *http.Request) {
+	h.write(w, codeFast, h.route(r).form.failed(&failure{codeFast, "too many requests are under way; try again later"}))
+}
+
+// route returns what a request is for.
+func (h *Handler) route(r *http.Request) endpoint {
+	if e, known := h.endpoints[r.URL.Path]; known {
+		return e
+	}
+	// The path comes from outside: it is neither logged nor answered.
+	return endpoint{path: "other", form: both, limit: maxRecallBody, serve: (*Handler).nowhere}
 }
 
 // answer serves a request; whatever happens ends as an answer or an error, so
@@ -215,7 +226,7 @@ func (f form) failed(x *failure) any {
 	return result{x.code, x.message, x.code, x.message}
 }
 
-func (h *Handler) write(w http.ResponseWriter, answer any) {
+func (h *Handler) write(w http.ResponseWriter, code int, answer any) {
 	b, err := json.Marshal(answer)
 	if err != nil { // the answers are plain structures
 		panic(err)
@@ -223,6 +234,9 @@ func (h *Handler) write(w http.ResponseWriter, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if code == codeFast {
+		w.Header().Set("Retry-After", "1")
+	}
 	w.WriteHeader(http.StatusOK)
 	// A client that went away reads no answer.
 	_, _ = w.Write(b)

@@ -2,8 +2,6 @@ package tpns
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -74,11 +72,4 @@ func (h *Handler) newCollapsible(ctx context.Context, c *call) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no free push number in %d tries", maxTries)
-}
-
-// slot is the id under which channels show a push: within what every channel
-// takes.
-func slot(push string) string {
-	sum := sha256.Sum256([]byte("tpns " + push))
-	return hex.EncodeToString(sum[:16])
 }

@@ -21,10 +21,10 @@ func overriding(collapse uint32, extra string) string {
 func TestOverride(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "all", `,"platform":"android","expire_time":86400,"group_id":"g"`)
-	n.fact("shop", push, events.DisplayShown, "xiaomi", "a")
+	n.Fact("shop", push, events.DisplayShown, "xiaomi", "a")
 	collapse := n.recordOf(shop(), push).CollapseID
-	if collapse == 0 || n.pushed("shop", push).Created.Labels[labelCollapse] != fmt.Sprint(collapse) {
-		t.Fatalf("collapse_id %d of push %s with labels %v", collapse, push, n.pushed("shop", push).Created.Labels)
+	if collapse == 0 || n.Push("shop", push).Created.Labels[labelCollapse] != fmt.Sprint(collapse) {
+		t.Fatalf("collapse_id %d of push %s with labels %v", collapse, push, n.Push("shop", push).Created.Labels)
 	}
 	// It is nobody else's.
 	n.expect(codeUnknown, appPath, overriding(collapse, ""), bank())
@@ -38,7 +38,7 @@ func TestOverride(t *testing.T) {
 	if got, want := n.recordOf(shop(), push).Status, "PUSH_COLLAPSED"; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
-	r := n.pushed("shop", push).Recalls
+	r := n.Push("shop", push).Recalls
 	if len(r) != 1 || r[0].Replaces == nil || *r[0].Replaces != (events.Replacement{Push: a.PushID, Title: "Sorry", Body: "5 % off", Force: true}) {
 		t.Fatalf("the recalls are %+v", r)
 	}
@@ -60,13 +60,13 @@ func TestOverride(t *testing.T) {
 // An override must not reach more, or earlier, than was asked for (L9).
 func TestOverrideDoesNotWiden(t *testing.T) {
 	n := start(t)
-	all := collapseOf(n.send(shop(), "all", ""), n.now())
-	tag := collapseOf(n.send(shop(), "tag", `,"tag_list":{"tags":["b","a"],"op":"OR"}`), n.now())
-	pack := collapseOf(n.send(shop(), "package_account_push", `,"upload_id":7`), n.now())
-	accounts := collapseOf(n.send(shop(), "account_list", `,"account_list":["one","two"]`), n.now())
+	all := collapseOf(n.send(shop(), "all", ""), n.Now())
+	tag := collapseOf(n.send(shop(), "tag", `,"tag_list":{"tags":["b","a"],"op":"OR"}`), n.Now())
+	pack := collapseOf(n.send(shop(), "package_account_push", `,"upload_id":7`), n.Now())
+	accounts := collapseOf(n.send(shop(), "account_list", `,"account_list":["one","two"]`), n.Now())
 	rules := `"tag_rules":[{"tag_items":[{"tags":["a","b"],"tags_operator":"OR"}],"is_not":false}]`
-	ruled := collapseOf(n.send(shop(), "tag", ","+rules), n.now())
-	later := n.now().Add(time.Hour).In(beijing).Format(time.DateTime)
+	ruled := collapseOf(n.send(shop(), "tag", ","+rules), n.Now())
+	later := n.Now().Add(time.Hour).In(beijing).Format(time.DateTime)
 	body := func(collapse uint32, audience, extra string) string {
 		return fmt.Sprintf(`{"audience_type":"%s","message_type":"notify","message":{"title":"t"},"collapse_id":%d%s}`, audience, collapse, extra)
 	}
@@ -110,8 +110,8 @@ func TestOverrideDoesNotWiden(t *testing.T) {
 func TestOverrideOfIOS(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "all", `,"platform":"ios","environment":"product"`)
-	n.expect(codeOK, appPath, overriding(collapseOf(push, n.now()), `,"platform":"ios","environment":"product"`), shop())
-	next := n.pushed("shop", push).Recalls[0].Replaces.Push
+	n.expect(codeOK, appPath, overriding(collapseOf(push, n.Now()), `,"platform":"ios","environment":"product"`), shop())
+	next := n.Push("shop", push).Recalls[0].Replaces.Push
 	n.expect(codeInvalid, stopPath, byID(next), shop())
 }
 
@@ -122,7 +122,7 @@ func TestOneOfManyOverridesIsAccepted(t *testing.T) {
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
-			switch got := code(t, appPath, n.post(appPath, overriding(collapseOf(push, n.now()), ""), shop())); got {
+			switch got := code(t, appPath, n.post(appPath, overriding(collapseOf(push, n.Now()), ""), shop())); got {
 			case codeOK:
 				done.Add(1)
 			case codeInvalid:
@@ -141,11 +141,11 @@ func TestOneOfManyOverridesIsAccepted(t *testing.T) {
 // found, in the period after the one in which it was made.
 func TestCollapseIDOutlivesItsPeriod(t *testing.T) {
 	n := start(t)
-	at := n.now().Add(maxAhead - time.Minute)
+	at := n.Now().Add(maxAhead - time.Minute)
 	push := n.send(shop(), "all", `,"send_time":"`+at.In(beijing).Format(time.DateTime)+`"`)
-	collapse := collapseOf(push, n.now())
-	n.advance(maxAhead + maxExpire - 2*time.Minute)
-	if periods(n.now())[1] != periods(at.Add(-maxAhead))[0] && periods(n.now())[0] != periods(at.Add(-maxAhead))[0] {
+	collapse := collapseOf(push, n.Now())
+	n.Advance(maxAhead + maxExpire - 2*time.Minute)
+	if periods(n.Now())[1] != periods(at.Add(-maxAhead))[0] && periods(n.Now())[0] != periods(at.Add(-maxAhead))[0] {
 		t.Fatal("more than one period passed")
 	}
 	n.expect(codeOK, appPath, overriding(collapse, ""), shop())

@@ -36,6 +36,7 @@ type recordAnswer struct {
 	Count   *int          `json:"count,omitempty"`
 	Records []pushRecord  `json:"pushRecordData,omitzero"`
 	Stats   []channelStat `json:"pushStatDataAll,omitzero"`
+	Tasks   []pushTask    `json:"pushTaskList,omitzero"`
 }
 
 // pushRecord is a push as tencentcloud.com/document/product/1024/33773, checked

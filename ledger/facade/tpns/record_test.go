@@ -15,11 +15,11 @@ import (
 
 // newest returns the app's newest push.
 func (n *node) newest(app string) string {
-	n.t.Helper()
-	n.pushed(app, "0") // waits for the log's end
-	list, _, err := n.projection.Pushes(app, projections.Page{Limit: 1}, n.now())
+	n.T.Helper()
+	n.Find(app, "0") // waits for the log's end
+	list, _, err := n.Desk.Projection.Pushes(app, projections.Page{Limit: 1}, n.Now())
 	if err != nil || len(list) != 1 {
-		n.t.Fatalf("the newest push of %s: %v, %v", app, list, err)
+		n.T.Fatalf("the newest push of %s: %v, %v", app, list, err)
 	}
 	return list[0].Push
 }
@@ -27,13 +27,13 @@ func (n *node) newest(app string) string {
 func TestRecordByID(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "tag", `,"tag_list":{"tags":["test68","b"],"op":"OR"},"expire_time":86400,"multi_pkg":true,"environment":"dev","upload_id":9`)
-	at := n.pushed("shop", push).Start.In(beijing)
+	at := n.Push("shop", push).Start.In(beijing)
 	got := n.expect(codeOK, recordPath, `{"pushId":"`+push+`"}`, shop())
 	want := fmt.Sprintf(`{"retCode":0,"errMsg":"NO_ERROR","pushRecordData":[{"date":%q,"pushId":%q,"title":"Sale","content":"50 %% off","status":"PUSH_STARTED",`+
 		`"pushType":"tag","targetList":null,"tagSet":{"op":"OR","tagWithType":[{"tagTypeName":"xg_user_define","tagValue":"b"},{"tagTypeName":"xg_user_define","tagValue":"test68"}]},`+
 		`"uploadId":9,"groupId":"tpns_%s","expireTime":86400,"messageType":"notify","xgMediaResources":"","environment":"dev","collapseID":%d,`+
 		`"pushConfig":{"android":null,"ios":null},"multiPkg":true,"source":"api"}]}`,
-		at.Format(time.DateTime), push, at.Format("20060102"), collapseOf(push, n.now()))
+		at.Format(time.DateTime), push, at.Format("20060102"), collapseOf(push, n.Now()))
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -41,11 +41,11 @@ func TestRecordByID(t *testing.T) {
 	n.expect(codeUnknown, statPath, `{"pushId":"`+push+`"}`, bank())
 
 	// What nobody got has failed; what came in another way has a record too.
-	n.fact("shop", push, events.PushFailed, "huawei", "a")
+	n.Fact("shop", push, events.PushFailed, "huawei", "a")
 	if got, want := n.recordOf(shop(), push).Status, "PUSH_FAILED"; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
-	n.fact("shop", "native", events.PushSent, "huawei", "a")
+	n.Fact("shop", "native", events.PushSent, "huawei", "a")
 	if got := n.recordOf(shop(), "native"); got.Status != "PUSH_FINISHED" || got.CollapseID != 0 {
 		t.Errorf("the record is %+v", got)
 	}
@@ -53,8 +53,8 @@ func TestRecordByID(t *testing.T) {
 
 func TestRecordsOfATime(t *testing.T) {
 	n := start(t)
-	today := n.now().In(beijing).Format(time.DateOnly)
-	n.fact("shop", "native", events.PushSent, "huawei", "a")
+	today := n.Now().In(beijing).Format(time.DateOnly)
+	n.Fact("shop", "native", events.PushSent, "huawei", "a")
 	n.send(bank(), "all", "")
 	pushes := []string{
 		n.send(shop(), "all", ""), n.send(shop(), "token", `,"token_list":["t"]`), n.send(shop(), "token_list", `,"token_list":["t"]`),
@@ -62,7 +62,7 @@ func TestRecordsOfATime(t *testing.T) {
 	}
 	n.expect(codeOK, appPath, `{"audience_type":"all","message_type":"message","message":{"content":"silent"}}`, shop())
 	pushes = append(pushes, n.newest("shop"))
-	later := n.now().Add(48 * time.Hour)
+	later := n.Now().Add(48 * time.Hour)
 	n.send(shop(), "all", `,"send_time":"`+later.In(beijing).Format(time.DateTime)+`"`)
 	for _, tt := range []struct {
 		extra string
@@ -80,7 +80,7 @@ func TestRecordsOfATime(t *testing.T) {
 		{`,"pushType":"account"`, 2, []int{4, 3}},
 		{`,"pushType":"tag"`, 0, nil},
 	} {
-		answer := n.expect(codeOK, recordPath, `{"startDate":"`+today+`","endDate":"`+n.now().In(beijing).Format(time.DateOnly)+`"`+tt.extra+`}`, shop())
+		answer := n.expect(codeOK, recordPath, `{"startDate":"`+today+`","endDate":"`+n.Now().In(beijing).Format(time.DateOnly)+`"`+tt.extra+`}`, shop())
 		var a recordAnswer
 		if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Count == nil || *a.Count != tt.count || len(a.Records) != len(tt.want) {
 			t.Errorf("with %s answered %s", tt.extra, answer)
@@ -111,16 +111,16 @@ func TestRecordsOfATime(t *testing.T) {
 func TestStatistics(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "all", "")
-	n.fact("shop", push, events.PushSent, "selfbuilt", "a", "b", "c", "d")
-	n.fact("shop", push, events.PushFailed, "selfbuilt", "e")
-	n.fact("shop", push, events.DeliveryDelivered, "selfbuilt", "a", "b", "c")
-	n.fact("shop", push, events.DisplayShown, "selfbuilt", "a", "b")
-	n.fact("shop", push, events.ClickClicked, "selfbuilt", "a")
-	n.fact("shop", push, events.DisplayCleared, "selfbuilt", "b")
-	n.fact("shop", push, events.PushSent, "huawei", "f", "g")
-	n.fact("shop", push, events.PushSent, "huawei-emui9", "h")
-	n.fact("shop", push, events.DeliveryDelivered, "huawei-emui9", "h")
-	n.fact("shop", push, events.DisplayShown, "honor", "i")
+	n.Fact("shop", push, events.PushSent, "selfbuilt", "a", "b", "c", "d")
+	n.Fact("shop", push, events.PushFailed, "selfbuilt", "e")
+	n.Fact("shop", push, events.DeliveryDelivered, "selfbuilt", "a", "b", "c")
+	n.Fact("shop", push, events.DisplayShown, "selfbuilt", "a", "b")
+	n.Fact("shop", push, events.ClickClicked, "selfbuilt", "a")
+	n.Fact("shop", push, events.DisplayCleared, "selfbuilt", "b")
+	n.Fact("shop", push, events.PushSent, "huawei", "f", "g")
+	n.Fact("shop", push, events.PushSent, "huawei-emui9", "h")
+	n.Fact("shop", push, events.DeliveryDelivered, "huawei-emui9", "h")
+	n.Fact("shop", push, events.DisplayShown, "honor", "i")
 	var a recordAnswer
 	answer := n.expect(codeOK, statPath, `{"pushId":"`+push+`"}`, shop())
 	if err := json.Unmarshal([]byte(answer), &a); err != nil || a.ErrMsg != noError {

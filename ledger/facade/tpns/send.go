@@ -136,7 +136,6 @@ func (h *Handler) push(ctx context.Context, c *call) (any, error) {
 }
 
 func (h *Handler) store(ctx context.Context, c *call, id string, n *events.Created) error {
-	n.Slot = slot(id)
 	_, err := h.c.Desk.Record(ctx, c.app, id, n)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 )
 
@@ -37,16 +38,16 @@ func TestPushesOfRealClients(t *testing.T) {
 		{phpBody, "", events.AudienceList, nil,
 			map[string]string{labelAudience: "account_list", labelMessage: "notify", labelEnvironment: "product", labelExpire: "600", labelMulti: "true"}, minExpire},
 	} {
-		before := n.now()
+		before := n.Now()
 		var a pushAnswer
 		answer := n.expect(codeOK, appPath, tt.body, shop())
 		if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Result != tt.result || strings.Contains(answer, "result") != (tt.result != "") {
 			t.Errorf("answered %s", answer)
 		}
-		p := n.pushed("shop", a.PushID)
+		p := n.Push("shop", a.PushID)
 		c := p.Created
 		delete(c.Labels, labelTarget)
-		if collapse := collapseOf(a.PushID, n.now()); collapse != 0 {
+		if collapse := collapseOf(a.PushID, n.Now()); collapse != 0 {
 			tt.labels[labelCollapse] = strconv.FormatUint(uint64(collapse), 10)
 		}
 		if c.Title != "t" || c.Body != "c" || c.Profile != "tpns" || c.Audience.Kind != tt.kind || !reflect.DeepEqual(c.Audience.Names, tt.names) {
@@ -55,7 +56,7 @@ func TestPushesOfRealClients(t *testing.T) {
 		if !reflect.DeepEqual(c.Labels, tt.labels) {
 			t.Errorf("labels %v, want %v", c.Labels, tt.labels)
 		}
-		if len(c.Slot) != 32 || c.ScheduleAt != nil || c.ExpireAt.Before(before.Add(tt.keep)) || c.ExpireAt.After(n.now().Add(tt.keep)) {
+		if !channels.SlotInteger.Fits(c.Slot) || c.ScheduleAt != nil || c.ExpireAt.Before(before.Add(tt.keep)) || c.ExpireAt.After(n.Now().Add(tt.keep)) {
 			t.Errorf("slot %q, schedule %v, expiry %v", c.Slot, c.ScheduleAt, c.ExpireAt)
 		}
 	}
@@ -140,14 +141,14 @@ func TestSendTime(t *testing.T) {
 		{time.Hour, "token", codeInvalid, false},
 		{time.Hour, "token_list", codeInvalid, false},
 	} {
-		at := n.now().Add(tt.ahead).Truncate(time.Second)
+		at := n.Now().Add(tt.ahead).Truncate(time.Second)
 		body := `{"audience_type":"` + tt.audience + `","account_list":["one"],"token_list":["t"],"message_type":"notify","message":{"title":"t"},"expire_time":3600,"send_time":"` +
 			at.In(beijing).Format(time.DateTime) + `"}`
 		n.expect(tt.want, appPath, body, shop())
 		if tt.want != codeOK {
 			continue
 		}
-		c := n.pushed("shop", n.newest("shop")).Created
+		c := n.Push("shop", n.newest("shop")).Created
 		if (c.ScheduleAt != nil) != tt.timed || tt.timed && (!c.ScheduleAt.Equal(at) || !c.ExpireAt.Equal(at.Add(time.Hour))) {
 			t.Errorf("%s ahead: schedule %v, expiry %v", tt.ahead, c.ScheduleAt, c.ExpireAt)
 		}
@@ -158,7 +159,7 @@ func TestSendTime(t *testing.T) {
 func TestSinglePushGoesToTheFirst(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "account", `,"account_list":["one","two"]`)
-	if got, want := n.pushed("shop", push).Created.Audience.Names, []string{"one"}; !reflect.DeepEqual(got, want) {
+	if got, want := n.Push("shop", push).Created.Audience.Names, []string{"one"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("audience %v, want %v", got, want)
 	}
 	if n.recordOf(shop(), push).CollapseID != 0 {

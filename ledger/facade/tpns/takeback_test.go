@@ -26,7 +26,7 @@ func TestTakeBack(t *testing.T) {
 	if got, want := n.recordOf(shop(), push).Status, "PUSH_STARTED"; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
-	n.fact("shop", push, events.PushSent, "huawei", "a", "b")
+	n.Fact("shop", push, events.PushSent, "huawei", "a", "b")
 	if got, want := n.recordOf(shop(), push).Status, "PUSH_FINISHED"; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
@@ -46,7 +46,7 @@ func TestTakeBack(t *testing.T) {
 	}
 	// A repetition is refused and names the first.
 	again := n.expect(codeInvalid, stopPath, byID(push), shop())
-	if first := n.pushed("shop", push).Recalls[0].Recall; !strings.Contains(again, first) {
+	if first := n.Push("shop", push).Recalls[0].Recall; !strings.Contains(again, first) {
 		t.Errorf("the repetition answers %s, which does not name recall %s", again, first)
 	}
 	// A stronger one may follow, and a number is taken as an id.
@@ -56,7 +56,7 @@ func TestTakeBack(t *testing.T) {
 	if got, want := n.recordOf(shop(), push).Status, "PUSH_REVOKED"; got != want {
 		t.Errorf("status %s, want %s", got, want)
 	}
-	r := n.pushed("shop", push).Recalls
+	r := n.Push("shop", push).Recalls
 	if len(r) != 2 || r[0].Action != "terminate" || r[1].Action != "recall" || r[1].By != "tpns/"+shopID {
 		t.Errorf("the recalls are %+v", r)
 	}
@@ -65,11 +65,11 @@ func TestTakeBack(t *testing.T) {
 func TestWindow(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "tag", `,"tag_list":{"tags":["a"],"op":"AND"}`)
-	n.advance(72 * time.Hour)
+	n.Advance(72 * time.Hour)
 	n.expect(codeInvalid, stopPath, byID(push), shop())
 	n.expect(codeInvalid, revokePath, byID(push), shop())
 	over := fmt.Sprintf(`{"audience_type":"tag","tag_list":{"tags":["a"],"op":"AND"},"message_type":"notify","message":{"title":"t"},"collapse_id":%d}`,
-		collapseOf(push, n.now()))
+		collapseOf(push, n.Now()))
 	if got := n.expect(codeInvalid, appPath, over, shop()); !strings.Contains(got, "could be recalled until") {
 		t.Errorf("answered %s", got)
 	}
@@ -96,7 +96,7 @@ func TestAudiences(t *testing.T) {
 		for _, path := range []string{stopPath, revokePath} {
 			push := n.send(shop(), tt.audience, tt.extra)
 			n.expect(tt.want, path, byID(push), shop())
-			if got := len(n.pushed("shop", push).Recalls); (got == 1) != (tt.want == codeOK) {
+			if got := len(n.Push("shop", push).Recalls); (got == 1) != (tt.want == codeOK) {
 				t.Errorf("%s of %s%s left %d recalls", path, tt.audience, tt.extra, got)
 			}
 		}
@@ -109,7 +109,7 @@ func TestAudiences(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	n := start(t)
-	at := n.now().Add(time.Hour).In(beijing).Format(time.DateTime)
+	at := n.Now().Add(time.Hour).In(beijing).Format(time.DateTime)
 	timed := `,"send_time":"` + at + `"`
 	for _, audience := range []string{"all", "tag", "package_account_push", "package_token_push"} {
 		push := n.send(shop(), audience, timed+`,"upload_id":7,"tag_list":{"tags":["a"],"op":"OR"}`)
@@ -130,7 +130,7 @@ func TestCancel(t *testing.T) {
 	n.expect(codeUnknown, cancelPath, byID("15003211"), shop())
 	n.expect(codeInvalid, cancelPath, byID(n.send(shop(), "all", "")), shop()) // never scheduled
 	started := n.send(shop(), "all", timed)
-	n.advance(time.Hour)
+	n.Advance(time.Hour)
 	n.expect(codeInvalid, cancelPath, byID(started), shop())
 	n.expect(codeOK, stopPath, byID(started), shop())
 }
@@ -138,7 +138,7 @@ func TestCancel(t *testing.T) {
 func TestOneOfManyRecallsIsAccepted(t *testing.T) {
 	n := start(t)
 	push := n.send(shop(), "all", "")
-	collapse := fmt.Sprintf(`{"audience_type":"all","message_type":"notify","message":{"title":"t"},"collapse_id":%d}`, collapseOf(push, n.now()))
+	collapse := fmt.Sprintf(`{"audience_type":"all","message_type":"notify","message":{"title":"t"},"collapse_id":%d}`, collapseOf(push, n.Now()))
 	for _, tt := range []struct{ path, body string }{{stopPath, byID(push)}, {revokePath, byID(push)}, {appPath, collapse}} {
 		var done atomic.Int32
 		var all sync.WaitGroup

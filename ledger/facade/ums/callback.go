@@ -18,48 +18,7 @@ const (
 	MaxEcho  = 256
 )
 
-// The statuses of an item. Source for everything in this file:
-// docs.jiguang.cn/jums/advanced/callback, checked 2026-11-20.
-const (
-	statusValidTarget    = 0
-	statusInvalidTarget  = 1
-	statusSubmitted      = 2
-	statusSubmitFailed   = 3
-	statusDelivered      = 4
-	statusDeliveryFailed = 5
-	statusClicked        = 6
-	statusRetracted      = 7
-	statusRetractFailed  = 8
-)
-
-// kindOf returns the fact a status states. 0, a valid target, happens to no
-// notification yet; 7 and 8 are what came of the vendor's own retract.
-func kindOf(status int) (events.Kind, bool) {
-	switch status {
-	case statusInvalidTarget, statusSubmitFailed, statusDeliveryFailed:
-		return events.PushFailed, true
-	case statusSubmitted:
-		return events.PushSent, true
-	case statusDelivered:
-		return events.DeliveryDelivered, true
-	case statusClicked:
-		return events.ClickClicked, true
-	}
-	return "", false
-}
-
-// channelOf returns the channel of a sender. Sender 1 is the app: whichever
-// phone maker's channel its push went by, the way back is JPush's own retract of
-// the whole message, so that is its channel here. The numbers are those of a
-// public client; 8 and 9 are contradictory there and stand for nothing here.
-func channelOf(sender int) (string, bool) {
-	c, ok := map[int]string{
-		1: "jpush", 2: "wechat-oa", 3: "wechat-mp", 4: "email", 5: "sms", 6: "dingtalk", 7: "alipay", 10: "wecom",
-	}[sender]
-	return c, ok
-}
-
-// item is one status of one target.
+// item is what is read of one status of one target (see status.go for the source).
 type item struct {
 	Type       int    `json:"type"`
 	ChannelKey string `json:"channelkey"`
@@ -118,10 +77,10 @@ func add(in *facade.Gather, key facade.Credential, raw json.RawMessage) {
 	case i.ChannelKey != "" && i.ChannelKey != key.ID:
 		in.Ignore("another channelkey") // L10
 		return
-	case i.Type == statusRetracted || i.Type == statusRetractFailed:
+	case i.Type == StatusRetracted || i.Type == StatusRetractFailed:
 		in.Ignore("result of a retract")
 		return
-	case i.Type == statusValidTarget:
+	case i.Type == StatusValidTarget:
 		in.Ignore("target valid")
 		return
 	case !isFact:

@@ -1,7 +1,6 @@
 package ums
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,26 +12,10 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 )
 
-// funnels returns the figures of a push that are not 0, by channel.
-func (n *node) funnels(app, push string) map[string]map[string]uint32 {
-	n.t.Helper()
-	all := map[string]map[string]uint32{}
-	for _, c := range n.push(app, push).Channels {
-		f := map[string]uint32{}
-		for name, count := range c.Funnel {
-			if count > 0 {
-				f[name] = count
-			}
-		}
-		all[c.Channel] = f
-	}
-	return all
-}
-
 func TestCallbackBecomesFacts(t *testing.T) {
 	n := start(t)
-	n.record("shop", theMsgID, facade.UMS)
-	sent := n.now().Unix()
+	n.Record("shop", theMsgID, facade.UMS)
+	sent := n.Now().Unix()
 	item := func(typ int, rest string) string {
 		return fmt.Sprintf(`{"type":%d,"channelkey":"shopkey","msgid":%q,"app_platform":1,"sent_time":%d,"params":{"a":1},%s}`, typ, theMsgID, sent, rest)
 	}
@@ -58,10 +41,10 @@ func TestCallbackBecomesFacts(t *testing.T) {
 		"jpush": {"sent": 2, "delivered": 2, "clicked": 1}, "sms": {"failed": 2},
 		"wecom": {"delivered": 1}, "email": {"failed": 1},
 	}
-	if diff := cmp.Diff(want, n.funnels("shop", theMsgID)); diff != "" {
+	if diff := cmp.Diff(want, n.Funnels("shop", theMsgID)); diff != "" {
 		t.Errorf("funnel (-want +got):\n%s", diff)
 	}
-	log := n.lines.String()
+	log := n.Logged()
 	for _, line := range []string{`reason="result of a retract" items=2`, `reason="target valid" items=1`} {
 		if !strings.Contains(log, line) {
 			t.Errorf("the log does not say %s: %s", line, log)
@@ -71,7 +54,7 @@ func TestCallbackBecomesFacts(t *testing.T) {
 		t.Errorf("the log names a device: %s", log)
 	}
 	// The user of a device is known, so that a recall of one user finds it.
-	held, err := n.projection.UserNotifications("shop", "u1", false)
+	held, err := n.Desk.Projection.UserNotifications("shop", "u1", false)
 	if err != nil || len(held) != 1 || held[0].Device != "reg1" {
 		t.Errorf("u1 holds %+v (%v)", held, err)
 	}
@@ -80,13 +63,13 @@ func TestCallbackBecomesFacts(t *testing.T) {
 // TestCallbackKeepsToItsApp: the app is the credential's, whatever the body says.
 func TestCallbackKeepsToItsApp(t *testing.T) {
 	n := start(t)
-	n.record("shop", "m", facade.UMS)
+	n.Record("shop", "m", facade.UMS)
 	body := `[{"type":6,"channelkey":"shopkey","msgid":"m","userid":"u","sender":5},{"type":4,"msgid":"m","userid":"u","sender":5}]`
 	n.expect("the bank's", n.do("POST", "/callbacks/ums", body, bank), 200, success)
-	if got := n.funnels("shop", "m"); len(got) != 0 {
+	if got := n.Funnels("shop", "m"); len(got) != 0 {
 		t.Errorf("the shop's push has %v", got)
 	}
-	if diff := cmp.Diff(map[string]map[string]uint32{"sms": {"delivered": 1}}, n.funnels("bank", "m")); diff != "" {
+	if diff := cmp.Diff(map[string]map[string]uint32{"sms": {"delivered": 1}}, n.Funnels("bank", "m")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -94,10 +77,7 @@ func TestCallbackKeepsToItsApp(t *testing.T) {
 func TestCallbackRefusals(t *testing.T) {
 	n := start(t)
 	const noArray = `{"code":4004,"message":"the body is not a JSON array"}`
-	before, err := n.log.End(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := n.End()
 	for _, c := range []struct {
 		what, method, path, body, as string
 		status                       int
@@ -119,17 +99,16 @@ func TestCallbackRefusals(t *testing.T) {
 	} {
 		n.expect(c.what, n.do(c.method, c.path, c.body, c.as), c.status, c.want)
 	}
-	after, err := n.log.End(context.Background())
-	if err != nil || after != before {
-		t.Errorf("the log went from %v to %v (%v)", before, after, err)
+	if after := n.End(); after != before {
+		t.Errorf("the log went from %v to %v", before, after)
 	}
 }
 
 func TestCallbackProbe(t *testing.T) {
 	n := start(t)
 	a := n.do("GET", "/callbacks/ums?echostr=a%3Cb%3E%20c", "", shop)
-	if a.status != 200 || a.body != "a<b> c" || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || a.header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("got %d %q %v", a.status, a.body, a.header)
+	if a.Status != 200 || a.Body != "a<b> c" || a.Header.Get("Content-Type") != "text/plain; charset=utf-8" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("got %d %q %v", a.Status, a.Body, a.Header)
 	}
 }
 

@@ -3,8 +3,6 @@ package ums
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,17 +35,23 @@ type Config struct {
 	// Started is when the node started. Basic authentication carries no time
 	// and no nonce, so nothing here looks at it.
 	Started time.Time
+	// Receivers are the URLs that hear of a message's statuses, by ChannelKey;
+	// the first is the default. Who sends to them is not the handler's.
+	Receivers map[string][]string
 }
 
 // Handler answers the clients and callbacks of UMS.
-type Handler struct{ c Config }
+type Handler struct {
+	c     Config
+	guard *facade.Guard
+}
 
 // New returns a Handler.
 func New(c Config) *Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{c}
+	return &Handler{c: c, guard: facade.NewGuard()}
 }
 
 // operation is what a path asks for.
@@ -99,6 +103,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r).write(w)
 }
 
+// Busy answers that the node has no room for a request now, before it is read.
+func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { limited().write(w) }
+
+// limited asks the client to come back in a second.
+func limited() answer {
+	a := say(codeRateLimited, "")
+	a.later = true
+	return a
+}
+
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
@@ -115,10 +129,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 	}()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, op.limit))
 	// Who asks comes before what is wrong with the question.
-	key, known := h.authenticate(r)
+	key, verdict := h.authenticate(r, op)
 	var large *http.MaxBytesError
 	switch {
-	case !known:
+	case verdict == facade.Limited:
+		h.c.Logger.WarnContext(ctx, "too many requests failed to authenticate", slog.String("facade", facade.UMS), slog.String("operation", op.name))
+		return limited()
+	case verdict == facade.Wrong:
 		h.c.Logger.WarnContext(ctx, "authentication refused", slog.String("facade", facade.UMS), slog.String("operation", op.name))
 		return say(codeUnauthenticated, "")
 	case key.Disabled:
@@ -135,12 +152,23 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (a answer) {
 
 // authenticate checks Basic ChannelKey:MasterSecret. An unknown key is compared
 // with a secret nobody knows, so that it costs the same (L10).
-func (h *Handler) authenticate(r *http.Request) (facade.Credential, bool) {
+func (h *Handler) authenticate(r *http.Request, op operation) (facade.Credential, facade.Verdict) {
 	id, secret, ok := r.BasicAuth()
-	key, known := h.c.Desk.Credentials.Find(facade.UMS, id)
-	got, want := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(key.Secret))
-	same := subtle.ConstantTimeCompare(got[:], want[:]) == 1
-	return key, ok && known && same
+	if !ok || id == "" {
+		return facade.Credential{}, facade.Wrong // nothing is guessed
+	}
+	door := id
+	if op.name == "callback" {
+		// A sender of callbacks that is set up wrong locks no client out.
+		door = "callback " + id
+	}
+	var key facade.Credential
+	verdict := h.guard.Check(door, r.RemoteAddr, h.c.Desk.Clock(), func() bool {
+		var known bool
+		key, known = h.c.Desk.Credentials.Find(facade.UMS, id)
+		return key.Matches(secret) && known
+	})
+	return key, verdict
 }
 
 // retracted returns the msgid that the path of a retract names.

@@ -1,13 +1,8 @@
 package ums
 
 import (
-	"bufio"
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 )
@@ -29,22 +23,13 @@ const (
 	theRetraction = "/v1/retract/" + theMsgID
 )
 
-// record makes a push known under an id of the test's choice.
-func (n *node) record(app, push, profile string) {
-	n.t.Helper()
-	c := &events.Created{Title: "t", Audience: events.Audience{Kind: events.AudienceAll}, Profile: profile, Slot: "s"}
-	if _, err := n.desk.Record(context.Background(), app, push, c); err != nil {
-		n.t.Fatal(err)
-	}
-}
-
 // send sends a message and returns its msgid.
 func (n *node) send(as string) string {
-	n.t.Helper()
+	n.T.Helper()
 	a := n.do("POST", "/v1/sent", `{"aud_userid":["u1"],"msg_app":[{"notification":{"alert":"wrong price"}}]}`, as)
 	var got struct{ MsgID string }
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 200 || got.MsgID == "" {
-		n.t.Fatalf("send: %d %s", a.status, a.body)
+	if err := json.Unmarshal([]byte(a.Body), &got); err != nil || a.Status != 200 || got.MsgID == "" {
+		n.T.Fatalf("send: %d %s", a.Status, a.Body)
 	}
 	return got.MsgID
 }
@@ -59,9 +44,9 @@ func TestRetractOfASentMessage(t *testing.T) {
 // TestRecordedRetract sends what a public client sends, byte for byte.
 func TestRecordedRetract(t *testing.T) {
 	n := start(t)
-	n.record("shop", theMsgID, facade.UMS)
+	n.Record("shop", theMsgID, facade.UMS)
 	head := "POST " + theRetraction + " HTTP/1.1\r\nHost: api.ums.jiguang.cn\r\nUser-Agent: Go-http-client/1.1\r\n" +
-		"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(shop)) + "\r\n"
+		"Authorization: " + basic(shop) + "\r\n"
 	for i, raw := range []string{
 		head + "Content-Length: 4\r\nContent-Type: application/json;charset=UTF-8\r\nAccept-Encoding: gzip\r\n\r\nnull",
 		// The same in chunks and without a type.
@@ -69,32 +54,13 @@ func TestRecordedRetract(t *testing.T) {
 		// The same with the colons escaped is the same message.
 		strings.Replace(head, theMsgID, strings.ReplaceAll(theMsgID, ":", "%3A"), 1) + "Content-Length: 0\r\n\r\n",
 	} {
-		conn, err := net.Dial("tcp", n.http.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := io.WriteString(conn, raw); err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
 		want, status := success, 200
 		if i > 0 {
 			want, status = already, 400
 		}
-		if string(b) != want || resp.StatusCode != status {
-			t.Errorf("request %d: got %d %s, want %d %s", i, resp.StatusCode, b, status, want)
-		}
+		n.expect(fmt.Sprint("request ", i), n.Send([]byte(raw)), status, want)
 	}
-	r := n.push("shop", theMsgID).Recalls
+	r := n.Push("shop", theMsgID).Recalls
 	if len(r) != 1 || r[0].Action != "recall" || r[0].By != "ums/shopkey" {
 		t.Errorf("recalls are %+v", r)
 	}
@@ -102,8 +68,8 @@ func TestRecordedRetract(t *testing.T) {
 
 func TestRetractRefusals(t *testing.T) {
 	n := start(t)
-	n.record("shop", "mine", facade.UMS)
-	n.record("bank", "theirs", facade.UMS)
+	n.Record("shop", "mine", facade.UMS)
+	n.Record("bank", "theirs", facade.UMS)
 	for _, c := range []struct {
 		what, method, path, body, as string
 		status                       int
@@ -134,26 +100,26 @@ func TestRetractRefusals(t *testing.T) {
 	} {
 		n.expect(c.what, n.do(c.method, c.path, c.body, c.as), c.status, c.want)
 	}
-	if log := n.lines.String(); strings.Contains(log, "master secret") || strings.Contains(log, "nokey") || strings.Contains(log, "wrong") {
+	if log := n.Logged(); strings.Contains(log, "master secret") || strings.Contains(log, "nokey") || strings.Contains(log, "wrong") {
 		t.Errorf("the log tells what was sent: %s", log)
 	}
 }
 
 func TestRetractWindow(t *testing.T) {
 	n := start(t)
-	n.record("shop", "old", facade.UMS)
-	n.record("shop", "new", facade.UMS)
-	n.ahead.Store(int64(ledger.Day - time.Minute))
+	n.Record("shop", "old", facade.UMS)
+	n.Record("shop", "new", facade.UMS)
+	n.Advance(ledger.Day - time.Minute)
 	n.expect("a minute before", n.do("POST", "/v1/retract/new", "null", shop), 200, success)
-	n.ahead.Store(int64(ledger.Day))
+	n.Advance(time.Minute)
 	n.expect("a day later", n.do("POST", "/v1/retract/old", "null", shop), 400, `{"code":4004,"message":"msgid is older than 24 hours"}`)
 }
 
 // TestRetractTooOften: the profile of UMS states no rate, that of TIMPush does.
 func TestRetractTooOften(t *testing.T) {
 	n := start(t)
-	n.record("shop", "a", facade.TIMPush)
-	n.record("shop", "b", facade.TIMPush)
+	n.Record("shop", "a", facade.TIMPush)
+	n.Record("shop", "b", facade.TIMPush)
 	n.expect("first", n.do("POST", "/v1/retract/a", "null", shop), 200, success)
 	n.expect("at once", n.do("POST", "/v1/retract/b", "null", shop), 400, `{"code":1015030,"message":"api rate limit exceeded"}`)
 }
@@ -166,7 +132,7 @@ func TestRetractOnce(t *testing.T) {
 	for range cap(got) {
 		all.Go(func() {
 			a := n.do("POST", path, "null", bank)
-			got <- fmt.Sprint(a.status, a.body)
+			got <- fmt.Sprint(a.Status, a.Body)
 		})
 	}
 	all.Wait()
@@ -182,14 +148,14 @@ func TestRetractOnce(t *testing.T) {
 
 func TestOurFault(t *testing.T) {
 	n := start(t)
-	n.record("shop", "known", facade.UMS)
-	n.stopCommitter()
+	n.Record("shop", "known", facade.UMS)
+	n.StopCommitter()
 	const internal = `{"code":5000,"message":"server error"}`
 	n.expect("send", n.do("POST", "/v1/broadcast", `{"msg_app":[{"message":{}}]}`, shop), 500, internal)
 	n.expect("callback", n.do("POST", "/callbacks/ums", `[{"type":4,"msgid":"m","sender":5,"userid":"u"}]`, shop), 500, internal)
-	n.breakLog()
+	n.CloseLog()
 	n.expect("retract", n.do("POST", "/v1/retract/known", "null", shop), 500, internal)
-	if log := n.lines.String(); !strings.Contains(log, "a request failed") {
+	if log := n.Logged(); !strings.Contains(log, "a request failed") {
 		t.Errorf("the log does not tell of it: %s", log)
 	}
 }
@@ -197,7 +163,9 @@ func TestOurFault(t *testing.T) {
 // TestPanic: even a fault of the program is answered in the vendor's form.
 func TestPanic(t *testing.T) {
 	w := httptest.NewRecorder()
-	New(Config{}).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/sent", nil))
+	r := httptest.NewRequest(http.MethodPost, "/v1/sent", nil)
+	r.SetBasicAuth("shopkey", "shop master secret")
+	New(Config{}).ServeHTTP(w, r)
 	if got := w.Body.String(); w.Code != 500 || got != `{"code":5000,"message":"server error"}` {
 		t.Errorf("got %d %s", w.Code, got)
 	}

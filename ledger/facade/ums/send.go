@@ -2,10 +2,9 @@ package ums
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,15 +54,21 @@ func (h *Handler) record(ctx context.Context, c *call, all, template bool) answe
 		return *bad
 	}
 	sendno := s.options(p)
+	unregistered, bad := s.receiver(p, c.key.ID, h.c.Receivers[c.key.ID])
+	if bad != nil {
+		return *bad
+	}
 	if seconds := s.lifetime(); seconds > 0 {
 		at := h.c.Desk.Clock().Add(time.Duration(seconds) * time.Second).UTC()
 		p.ExpireAt = &at
 	}
 	msgid := h.newMsgID()
-	sum := sha256.Sum256([]byte(msgid))
-	p.Slot = hex.EncodeToString(sum[:16])
 	if _, err := h.c.Desk.Record(ctx, c.key.App, msgid, p); err != nil {
 		return h.failed(ctx, c, err)
+	}
+	if unregistered {
+		h.c.Logger.WarnContext(ctx, "a message names a callback URL that is not registered; the default one gets its statuses",
+			slog.String("facade", facade.UMS), slog.String("app", c.key.App), slog.String("push", msgid))
 	}
 	a := say(codeSuccess, "")
 	a.MsgID, a.SendNo = msgid, sendno

@@ -47,8 +47,8 @@ func TestSendIsRecorded(t *testing.T) {
 	} {
 		a := n.do("POST", c.path, c.body, shop)
 		var got struct{ MsgID string }
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil {
-			t.Errorf("%s: %v: %s", c.what, err, a.body)
+		if err := json.Unmarshal([]byte(a.Body), &got); err != nil {
+			t.Errorf("%s: %v: %s", c.what, err, a.Body)
 			continue
 		}
 		if !regexp.MustCompile(`^v:1t:\d{10}p:\d+n:\d+$`).MatchString(got.MsgID) {
@@ -59,11 +59,11 @@ func TestSendIsRecorded(t *testing.T) {
 			sendno = fmt.Sprintf(`,"sendno":%q`, c.sendno)
 		}
 		n.expect(c.what, a, 200, fmt.Sprintf(`{"code":0,"message":"success","msgid":%q%s}`, got.MsgID, sendno))
-		p := n.push("shop", got.MsgID).Created
-		if len(p.Slot) != 32 || p.Profile != "ums" {
+		p := n.Push("shop", got.MsgID).Created
+		if !channels.SlotInteger.Fits(p.Slot) || p.Profile != "ums" {
 			t.Errorf("%s: slot %q, profile %q", c.what, p.Slot, p.Profile)
 		}
-		c.want.Slot, c.want.Profile = p.Slot, "ums"
+		c.want.Slot, c.want.SlotAuto, c.want.Profile = p.Slot, true, "ums"
 		if diff := cmp.Diff(&c.want, p); diff != "" {
 			t.Errorf("%s: recorded otherwise (-want +got):\n%s", c.what, diff)
 		}
@@ -72,14 +72,14 @@ func TestSendIsRecorded(t *testing.T) {
 
 func TestSendLifetime(t *testing.T) {
 	n := start(t)
-	before := n.now()
+	before := n.Now()
 	a := n.do("POST", "/v1/sent", `{"aud_userid":["u1"],"msg_app":[{"notification":{"alert":"x"},"options":{"time_to_live":60}}]}`, shop)
 	var got struct{ MsgID string }
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+	if err := json.Unmarshal([]byte(a.Body), &got); err != nil {
 		t.Fatal(err)
 	}
-	p := n.push("shop", got.MsgID).Created
-	if p.ExpireAt == nil || p.ExpireAt.Before(before.Add(time.Minute)) || p.ExpireAt.After(n.now().Add(time.Minute)) {
+	p := n.Push("shop", got.MsgID).Created
+	if p.ExpireAt == nil || p.ExpireAt.Before(before.Add(time.Minute)) || p.ExpireAt.After(n.Now().Add(time.Minute)) {
 		t.Errorf("expires at %v", p.ExpireAt)
 	}
 }
