@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
@@ -200,4 +201,23 @@ func BenchmarkPebblePut(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "facts/s")
+}
+
+// BenchmarkHoldings asks what one device holds while 80,000 rows of others are not
+// written to the store yet.
+func BenchmarkHoldings(b *testing.B) {
+	f := newFixture(b)
+	for i := range 40_000 {
+		f.fact(events.PushSent, fmt.Sprintf("p%05d", i), "fcm", fmt.Sprintf("d%05d", i))
+	}
+	c := f.config(vfs.NewMem())
+	c.CheckpointPushes = 1 << 20
+	p := f.open(c)
+	f.catchUp(p)
+	for i := 0; b.Loop(); i++ {
+		list, err := p.DeviceNotifications(testApp, "fcm", fmt.Sprintf("d%05d", i%40_000), true)
+		if err != nil || len(list) != 1 {
+			b.Fatal(len(list), err)
+		}
+	}
 }

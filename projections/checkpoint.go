@@ -32,7 +32,7 @@ func (p *Projection) Checkpoint() error {
 		p.broken = storeError("write a checkpoint", err)
 		return p.broken
 	}
-	p.store.rows.writing = nil
+	p.store.rows.settle()
 	for d, pages := range settled {
 		d.settle(pages)
 	}
@@ -82,15 +82,16 @@ func (p *Projection) collect(b *pebble.Batch) (map[*dictionary][]uint32, error) 
 	}
 	p.changed = p.changed[:0]
 	p.facts = 0
-	for k, v := range p.store.rows.cut() {
+	p.store.rows.cut().Scan(func(k string, v []byte) bool {
 		if v == nil {
 			err = b.Delete([]byte(k), nil)
 		} else {
 			err = b.Set([]byte(k), v, nil)
 		}
-		if err != nil {
-			return nil, storeError("write a checkpoint", err)
-		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, storeError("write a checkpoint", err)
 	}
 	if err := b.Set(metaKey(), p.meta.encode(), nil); err != nil {
 		return nil, storeError("write a checkpoint", err)

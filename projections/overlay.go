@@ -3,41 +3,74 @@ package projections
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/tidwall/btree"
 )
 
 // overlay holds small rows that are not in the store yet: those changed since
 // the last checkpoint, and those of the checkpoint being written. A nil value
-// deletes. Reads see through it to the store.
+// deletes. Reads see through it to the store. It is sorted, since the rows of one
+// device or user must be found among all that are not written yet.
 type overlay struct {
-	fresh   map[string][]byte
-	writing map[string][]byte
+	fresh   *rowMap
+	writing *rowMap
 }
+
+// rowMap is rows sorted by key.
+type rowMap = btree.Map[string, []byte]
+
+func newOverlay() overlay { return overlay{fresh: new(rowMap), writing: new(rowMap)} }
 
 func (o *overlay) put(k key, v []byte) {
 	if v == nil {
 		v = []byte{}
 	}
-	o.fresh[string(k)] = v
+	o.fresh.Set(string(k), v)
 }
 
-func (o *overlay) delete(k key) { o.fresh[string(k)] = nil }
+func (o *overlay) delete(k key) { o.fresh.Set(string(k), nil) }
 
 // cut hands the fresh rows over to a checkpoint.
-func (o *overlay) cut() map[string][]byte {
-	o.writing, o.fresh = o.fresh, map[string][]byte{}
+func (o *overlay) cut() *rowMap {
+	o.writing, o.fresh = o.fresh, new(rowMap)
 	return o.writing
+}
+
+// settle forgets the rows of a checkpoint that is durable.
+func (o *overlay) settle() { o.writing = new(rowMap) }
+
+// within returns the rows with from <= key < to, sorted, the freshest of each key.
+func (o *overlay) within(from, to []byte) []row {
+	var list []row
+	older, newer := o.writing.Iter(), o.fresh.Iter()
+	a, b := older.Seek(string(from)), newer.Seek(string(from))
+	end := string(to)
+	for {
+		a, b = a && older.Key() < end, b && newer.Key() < end
+		switch {
+		case !a && !b:
+			return list
+		case !b || a && older.Key() < newer.Key():
+			list = append(list, row{[]byte(older.Key()), older.Value()})
+			a = older.Next()
+		default:
+			if a && older.Key() == newer.Key() {
+				a = older.Next()
+			}
+			list = append(list, row{[]byte(newer.Key()), newer.Value()})
+			b = newer.Next()
+		}
+	}
 }
 
 // get returns a row, or nil when there is none.
 func (s *store) get(k key) ([]byte, error) {
-	if v, ok := s.rows.fresh[string(k)]; ok {
+	if v, ok := s.rows.fresh.Get(string(k)); ok {
 		return v, nil
 	}
-	if v, ok := s.rows.writing[string(k)]; ok {
+	if v, ok := s.rows.writing.Get(string(k)); ok {
 		return v, nil
 	}
 	return s.stored(k)
@@ -77,15 +110,7 @@ type scanOptions struct {
 
 // scan returns rows of the store and the overlay, merged, in key order.
 func (s *store) scan(o scanOptions) ([]row, error) {
-	pending := map[string][]byte{}
-	for _, layer := range []map[string][]byte{s.rows.writing, s.rows.fresh} {
-		for k, v := range layer {
-			if k >= string(o.from) && k < string(o.to) {
-				pending[k] = v
-			}
-		}
-	}
-	extra := slices.Sorted(maps.Keys(pending))
+	extra := s.rows.within(o.from, o.to)
 	if o.reverse {
 		slices.Reverse(extra)
 	}
@@ -101,11 +126,11 @@ func (s *store) scan(o scanOptions) ([]row, error) {
 		}
 		return o.limit == 0 || len(rows) < o.limit
 	}
-	before := func(a string, b []byte) bool {
+	before := func(a, b []byte) bool {
 		if o.reverse {
-			return a > string(b)
+			a, b = b, a
 		}
-		return a < string(b)
+		return bytes.Compare(a, b) < 0
 	}
 	valid := it.First
 	next := it.Next
@@ -113,15 +138,15 @@ func (s *store) scan(o scanOptions) ([]row, error) {
 		valid, next = it.Last, it.Prev
 	}
 	for ok := valid(); ok; ok = next() {
-		for len(extra) > 0 && before(extra[0], it.Key()) {
-			if !add([]byte(extra[0]), pending[extra[0]]) {
+		for len(extra) > 0 && before(extra[0].key, it.Key()) {
+			if !add(extra[0].key, extra[0].value) {
 				return rows, nil
 			}
 			extra = extra[1:]
 		}
 		v := it.Value()
-		if len(extra) > 0 && extra[0] == string(it.Key()) {
-			v, extra = pending[extra[0]], extra[1:]
+		if len(extra) > 0 && bytes.Equal(extra[0].key, it.Key()) {
+			v, extra = extra[0].value, extra[1:]
 		} else if v == nil {
 			v = []byte{}
 		}
@@ -132,8 +157,8 @@ func (s *store) scan(o scanOptions) ([]row, error) {
 	if err := it.Error(); err != nil {
 		return nil, storeError("scan", err)
 	}
-	for _, k := range extra {
-		if !add([]byte(k), pending[k]) {
+	for _, r := range extra {
+		if !add(r.key, r.value) {
 			break
 		}
 	}

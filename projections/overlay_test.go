@@ -18,7 +18,7 @@ func TestScan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 200 {
 		db := openRaw(t, Config{Dir: "scan", FS: vfs.NewMem(), Cache: 1 << 20})
-		s := store{db: db, rows: overlay{fresh: map[string][]byte{}}}
+		s := store{db: db, rows: newOverlay()}
 		want := map[string]string{}
 		for layer := range 3 {
 			for range rng.IntN(12) {

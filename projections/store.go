@@ -56,7 +56,7 @@ func openStore(dir string, fs vfs.FS, cache int64, l *slog.Logger) (*store, erro
 	if err != nil {
 		return nil, storeError("open "+dir, err)
 	}
-	return &store{db: db, rows: overlay{fresh: map[string][]byte{}}}, nil
+	return &store{db: db, rows: newOverlay()}, nil
 }
 
 // pebbleLogger keeps Pebble's chatter at debug level. Pebble calls Fatalf when
