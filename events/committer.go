@@ -17,6 +17,11 @@ type CommitterConfig struct {
 	QueueBytes int
 	// Lanes is how many batches may be under way at once. Default 2.
 	Lanes int
+	// Folded returns what a projection has folded; with it Offer refuses while
+	// more than MaxLag records stored here are not, so that readers who must
+	// see them, recalls above all, never wait long. Default 20,000.
+	Folded func() Seq
+	MaxLag Seq
 	// Retries is how often an unknown append is repeated. Default 3. Only
 	// idempotent records may be given to a committer.
 	Retries int
@@ -37,8 +42,10 @@ type Committer struct {
 	count int
 	bytes int
 	shut  bool
-	wake  chan struct{}
-	idle  sync.WaitGroup
+	// last is the sequence of the newest record stored here.
+	last Seq
+	wake chan struct{}
+	idle sync.WaitGroup
 }
 
 type commit struct {
@@ -61,6 +68,9 @@ func NewCommitter(c CommitterConfig) *Committer {
 	}
 	if c.Lanes == 0 {
 		c.Lanes = 2
+	}
+	if c.MaxLag == 0 {
+		c.MaxLag = 20_000
 	}
 	if c.Retries == 0 {
 		c.Retries = 3
@@ -104,6 +114,21 @@ func (c *Committer) Commit(ctx context.Context, records []Record) (Position, err
 		pos = w.pos
 	}
 	return pos, nil
+}
+
+// Offer is Commit for writers who can come again later: services that publish. It
+// refuses with ErrOverloaded as well while too much of what is stored is not
+// folded, where Commit, which records what came of commands, goes on (L11).
+func (c *Committer) Offer(ctx context.Context, records []Record) (Position, error) {
+	if c.c.Folded != nil {
+		c.mu.Lock()
+		last := c.last
+		c.mu.Unlock()
+		if folded := c.c.Folded(); last > folded && last-folded > c.c.MaxLag {
+			return Position{}, fmt.Errorf("%w: %d stored events are not folded yet, the limit is %d", ErrOverloaded, last-folded, c.c.MaxLag)
+		}
+	}
+	return c.Commit(ctx, records)
 }
 
 // cut returns how many leading records fit one batch, and their bytes.
@@ -267,6 +292,11 @@ func (c *Committer) write(ctx context.Context, batch []*commit, records []Record
 	pos, err := c.c.Log.Append(ctx, records)
 	for try := 0; errors.Is(err, ErrUnknown) && try < c.c.Retries; try++ {
 		pos, err = c.c.Log.Append(ctx, records)
+	}
+	if err == nil {
+		c.mu.Lock()
+		c.last = max(c.last, pos.Seq)
+		c.mu.Unlock()
 	}
 	// Records of one append are contiguous, so each writer's position follows.
 	left := len(records)

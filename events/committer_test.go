@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -403,5 +404,34 @@ func TestCommitterCancel(t *testing.T) {
 	}
 	if diff := cmp.Diff(stored(log), []string{"0-0", "1-0"}); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestOffer: while too much is not folded yet nothing is taken of those who can
+// come again later, and everything of those who cannot.
+func TestOffer(t *testing.T) {
+	ctx := testContext(t)
+	log := memlog.New(memlog.Config{})
+	var folded atomic.Uint64
+	committer := running(t, events.CommitterConfig{
+		Log: log, MaxLag: 3, Folded: func() events.Seq { return events.Seq(folded.Load()) },
+	})
+	for n := range 4 {
+		if _, err := committer.Offer(ctx, []events.Record{click(0, n)}); err != nil {
+			t.Fatalf("event %d: %v", n, err)
+		}
+	}
+	if _, err := committer.Offer(ctx, []events.Record{click(0, 4)}); !errors.Is(err, events.ErrOverloaded) || !strings.Contains(err.Error(), "the limit is 3") {
+		t.Errorf("with 4 events not folded: %v", err)
+	}
+	if _, err := committer.Commit(ctx, []events.Record{click(1, 0)}); err != nil {
+		t.Errorf("what must be recorded: %v", err)
+	}
+	folded.Store(2)
+	if _, err := committer.Offer(ctx, []events.Record{click(0, 5)}); err != nil {
+		t.Errorf("with 3 events not folded: %v", err)
+	}
+	if n := len(log.Messages()); n != 6 {
+		t.Errorf("%d events are stored, want 6", n)
 	}
 }

@@ -33,6 +33,8 @@ func (p *Projection) Checkpoint() error {
 		return p.broken
 	}
 	p.store.rows.settle()
+	close(p.settled)
+	p.settled = make(chan struct{})
 	for d, pages := range settled {
 		d.settle(pages)
 	}

@@ -38,7 +38,7 @@ func (p *Projection) Apply(m events.Message) error {
 	p.meta.Applied = uint64(m.Seq)
 	p.meta.AppliedTime = m.Time
 	p.wakeLocked()
-	if p.facts >= p.c.CheckpointFacts || len(p.changed) >= p.c.CheckpointPushes || p.store.rows.fresh.Len() >= 4*p.c.CheckpointPushes {
+	if p.unwritten() > 0 {
 		select {
 		case p.due <- struct{}{}:
 		default:

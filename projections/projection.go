@@ -91,6 +91,8 @@ type Projection struct {
 	// checkpointing is held while a checkpoint is written.
 	checkpointing sync.Mutex
 	due           chan struct{}
+	// settled is closed when the next checkpoint is durable.
+	settled chan struct{}
 }
 
 type pushID struct {
@@ -107,7 +109,7 @@ func Open(ctx context.Context, c Config) (*Projection, error) {
 	}
 	p := &Projection{
 		c: c, store: s, apps: map[string]*app{}, pushes: map[pushID]*push{},
-		owed: map[owedRecall]struct{}{}, moved: make(chan struct{}), due: make(chan struct{}, 1),
+		owed: map[owedRecall]struct{}{}, moved: make(chan struct{}), due: make(chan struct{}, 1), settled: make(chan struct{}),
 	}
 	if err := p.load(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
@@ -185,7 +187,12 @@ func (p *Projection) Run(ctx context.Context) error {
 			cancel()
 		}
 	})
-	err := p.c.Log.Follow(inner, p.Applied().Seq+1, p.Apply)
+	err := p.c.Log.Follow(inner, p.Applied().Seq+1, func(m events.Message) error {
+		if err := p.Apply(m); err != nil {
+			return err
+		}
+		return p.breathe(inner)
+	})
 	cancel()
 	writer.Wait()
 	switch {
@@ -201,6 +208,34 @@ func (p *Projection) Run(ctx context.Context) error {
 	p.wakeLocked()
 	p.mu.Unlock()
 	return fmt.Errorf("fold the log: %w", err)
+}
+
+// breathe waits while a checkpoint is being written and the next is long due: a
+// store that is slower than the log must not fill the memory (L11).
+func (p *Projection) breathe(ctx context.Context) error {
+	for {
+		p.mu.RLock()
+		settled := p.settled
+		full := p.unwritten() >= maxUnwritten
+		p.mu.RUnlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// maxUnwritten is how many checkpoints' worth of changes may gather beside the
+// checkpoint that is being written.
+const maxUnwritten = 4
+
+// unwritten returns how many checkpoints' worth of changes are not written.
+func (p *Projection) unwritten() int {
+	return max(p.facts/p.c.CheckpointFacts, len(p.changed)/p.c.CheckpointPushes, p.store.rows.fresh.Len()/(4*p.c.CheckpointPushes))
 }
 
 // errLogEnded is a log that gave up following without saying why.

@@ -34,7 +34,7 @@ func (s *Server) publish(ctx context.Context, _ *struct{}) (*huma.StreamResponse
 	if len(in.records) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 		defer cancel()
-		if a.Position, err = s.c.Committer.Commit(ctx, in.records); err != nil {
+		if a.Position, err = s.c.Committer.Offer(ctx, in.records); err != nil {
 			return nil, err
 		}
 	}

@@ -83,7 +83,7 @@ func (d *Desk) append(ctx context.Context, list ...*events.Event) (events.Positi
 		}
 		records = append(records, events.Record{Subject: events.Subject(d.Log.Partition(), e.App, e.Kind, e.Push, ""), Data: b})
 	}
-	return d.Committer.Commit(ctx, records)
+	return d.Committer.Offer(ctx, records)
 }
 
 // Recall asks for a recall and returns the decision: the accepted recall, or
