@@ -78,6 +78,10 @@ type Result struct {
 	// Reason is a short stable code, one of the constants of this package where
 	// one fits; it is logged and shown, so it holds no token and no payload.
 	Reason string
+	// Send is the vendor's id of the new send that brought an overwrite to the
+	// device, on channels that take back whole sends; it is what a later recall of
+	// the replacement needs.
+	Send string
 }
 
 // Reply is what came of a whole command.

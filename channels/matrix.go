@@ -72,6 +72,9 @@ type Row struct {
 	// Outside is true when the profile does not reach the channel at all, so
 	// that not even a forced override sends there (L9).
 	Outside bool `json:"outside,omitempty"`
+	// Silent is true where no adapter can send a new message, so that a forced
+	// override shows nothing either.
+	Silent bool `json:"silent,omitempty"`
 	// Window is how long after the send the vendor allows it; 0 means that it
 	// states none.
 	Window time.Duration `json:"window"`
@@ -250,7 +253,7 @@ func Resolve(a Ask) Plan {
 	switch {
 	case m != None && why == "":
 		return Plan{Method: m, WholeSends: m != Overwrite && r.Names(m) == PerTask, Why: r.Note}
-	case a.Action == Override && a.Force && !r.Outside:
+	case a.Action == Override && a.Force && !r.Outside && !r.Silent:
 		return Plan{Method: Overwrite, Forced: true, Why: whyForced}
 	case m != None:
 		return Plan{Method: None, Unaccepted: why == whyAccept, Why: why}

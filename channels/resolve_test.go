@@ -16,7 +16,8 @@ func TestPromises(t *testing.T) {
 		{"mpaas", "huawei xiaomi oppo apns", "-ooo"},
 		{"mpaas", "selfbuilt", "wooo"},
 		{"mpaas", "vivo", "-r-f"},
-		{"mpaas", "sms huawei-emui9 harmony", "---f"},
+		{"mpaas", "huawei-emui9 harmony", "---f"},
+		{"mpaas", "sms", "----"},
 		{"mpaas", "fcm fcm-data honor meizu jpush wecom dingtalk wechat-oa wechat-mp alipay webpush ntfy email", "----"},
 
 		{"tpns", "selfbuilt xiaomi meizu huawei", "wwoo"},
@@ -31,16 +32,18 @@ func TestPromises(t *testing.T) {
 
 		{"ums", "jpush", "wr-f"},
 		{"ums", "dingtalk wecom", "wr-f"},
-		{"ums", "wechat-oa alipay", "wr-f"},
-		{"ums", "sms wechat-mp email", "ww-f"},
+		{"ums", "wechat-oa alipay", "wr--"},
+		{"ums", "sms wechat-mp email", "ww--"},
 		{"ums", "selfbuilt apns fcm fcm-data huawei huawei-emui9 harmony honor xiaomi oppo vivo meizu webpush ntfy", "----"},
 
 		{Native, "selfbuilt harmony jpush", "wroo"},
 		{Native, "apns fcm-data xiaomi ntfy", "-roo"},
 		{Native, "fcm huawei honor oppo webpush", "-ooo"},
 		{Native, "meizu", "wooo"},
-		{Native, "vivo wecom dingtalk wechat-oa alipay", "-r-f"},
-		{Native, "huawei-emui9 wechat-mp sms email", "---f"},
+		{Native, "vivo wecom dingtalk", "-r-f"},
+		{Native, "wechat-oa alipay", "-r--"},
+		{Native, "huawei-emui9", "---f"},
+		{Native, "wechat-mp sms email", "----"},
 	} {
 		for _, channel := range fields(c.channels) {
 			if got := letters(c.profile, channel, true); got != c.want {
@@ -57,7 +60,8 @@ func TestWithoutSlot(t *testing.T) {
 		{Native, "selfbuilt jpush", "wroo"},
 		{Native, "harmony apns fcm fcm-data huawei honor xiaomi oppo vivo webpush ntfy", "---f"},
 		{Native, "meizu", "w--f"},
-		{Native, "wecom dingtalk wechat-oa alipay", "-r-f"},
+		{Native, "wecom dingtalk", "-r-f"},
+		{Native, "wechat-oa alipay", "-r--"},
 		{"mpaas", "huawei xiaomi oppo apns vivo", "---f"},
 		{"mpaas", "selfbuilt", "wooo"},
 		{"tpns", "selfbuilt", "wwoo"},
@@ -123,7 +127,7 @@ func TestResolve(t *testing.T) {
 				if (a == Cancel || !a.Valid()) && got.Method != None {
 					t.Errorf("%s = %s, want none", at, got.Method)
 				}
-				if got.Forced && (got.Method != Overwrite || a != Override || !force || r.Outside) {
+				if got.Forced && (got.Method != Overwrite || a != Override || !force || r.Outside || r.Silent) {
 					t.Errorf("%s = %+v is forced", at, got)
 				}
 				if !got.Forced && rank(t, got.Method) > rank(t, r.Method(a)) {

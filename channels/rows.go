@@ -178,6 +178,7 @@ func nativeRows() []Row {
 			Channel: "wechat-oa", Title: "WeChat official account", Profile: Native,
 			Terminate: None, Recall: Remove, Override: None, Granularity: PerTask, Repeatable: true,
 			NeedsSend: true,
+			Silent:    true,
 			Note: "Only mass-sent articles and videos, for all their recipients: the card stays in the chat and opens to \"deleted\"; " +
 				"template, subscription and customer-service messages stay.",
 			Source:  "https://developers.weixin.qq.com/doc/service/api/notify/message/api_deletemassmsg",
@@ -186,6 +187,7 @@ func nativeRows() []Row {
 		{
 			Channel: "wechat-mp", Title: "WeChat mini-program", Profile: Native,
 			Terminate: None, Recall: None, Override: None, Granularity: PerDevice,
+			Silent:  true,
 			Note:    "Subscription messages cannot be taken back once they are handed over.",
 			Source:  "no vendor page found",
 			Checked: checked, Verified: false,
@@ -194,6 +196,7 @@ func nativeRows() []Row {
 			Channel: "alipay", Title: "Alipay life account", Profile: Native,
 			Terminate: None, Recall: Remove, Override: None, Granularity: PerTask, Repeatable: true,
 			NeedsSend: true,
+			Silent:    true,
 			Note:      "Only life account messages, for all recipients of the message id, with no stated window; template messages stay.",
 			Source: "https://docs.open.alipay.com/api_6/alipay.open.public.life.msg.recall; " +
 				"the vendor's SDKs in public source",
@@ -222,6 +225,7 @@ func nativeRows() []Row {
 		{
 			Channel: "sms", Title: "Text message", Profile: Native,
 			Terminate: None, Recall: None, Override: None, Granularity: PerDevice,
+			Silent:  true,
 			Note:    "A text message cannot be taken back once it is handed over; the sender's gate stops only what is still unsent.",
 			Source:  "https://docs.jiguang.cn/jums/server/rest_api_jums_retract_message/",
 			Checked: checked, Verified: true,
@@ -229,6 +233,7 @@ func nativeRows() []Row {
 		{
 			Channel: "email", Title: "Mail", Profile: Native,
 			Terminate: None, Recall: None, Override: None, Granularity: PerDevice,
+			Silent:  true,
 			Note:    "Mail cannot be taken back once it is handed over; the sender's gate stops only what is still unsent.",
 			Source:  "no vendor page: mail has no recall outside one organisation",
 			Checked: checked, Verified: false,

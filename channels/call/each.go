@@ -31,7 +31,7 @@ func Each(ctx context.Context, c channels.Command, parallel int, one func(ctx co
 		wg.Go(func() {
 			defer func() { <-slots }()
 			r := one(ctx, d)
-			reply.Results[i].Verdict, reply.Results[i].Reason = r.Verdict, r.Reason
+			reply.Results[i].Verdict, reply.Results[i].Reason, reply.Results[i].Send = r.Verdict, r.Reason, r.Send
 			waits[i] = r.RetryAfter
 		})
 	}
@@ -54,7 +54,11 @@ func Sends(ctx context.Context, c channels.Command, parallel int, one func(ctx c
 	worst := slices.MaxFunc(r.Results, func(a, b channels.Result) int {
 		return cmp.Or(cmp.Compare(weight(a.Verdict), weight(b.Verdict)), cmp.Compare(b.Reason, a.Reason))
 	})
-	return Result{Verdict: worst.Verdict, Reason: worst.Reason, RetryAfter: r.RetryAfter}.All(c)
+	all := Result{Verdict: worst.Verdict, Reason: worst.Reason, RetryAfter: r.RetryAfter}
+	for _, x := range r.Results {
+		all.Send = cmp.Or(all.Send, x.Send)
+	}
+	return all.All(c)
 }
 
 // weight orders verdicts by what is left to do. An unknown result goes before all

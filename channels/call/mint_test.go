@@ -84,7 +84,7 @@ func TestDenied(t *testing.T) {
 		want  TokenError
 	}{
 		{Result{Verdict: channels.Throttled, Reason: channels.ReasonBusy}, "-1", TokenError{channels.ReasonBusy, time.Second}},
-		{Result{channels.Throttled, channels.ReasonThrottled, time.Hour}, "7", TokenError{channels.ReasonThrottled, time.Hour}},
+		{Result{Verdict: channels.Throttled, Reason: channels.ReasonThrottled, RetryAfter: time.Hour}, "7", TokenError{channels.ReasonThrottled, time.Hour}},
 		{Result{Verdict: channels.Refused, Reason: channels.ReasonBadRequest}, "7", TokenError{"credentials:7", time.Second}},
 		{Result{Verdict: channels.Accepted, Reason: channels.ReasonAlready}, "", TokenError{channels.ReasonCredentials, time.Second}},
 		{Result{Verdict: channels.Unknown, Reason: channels.ReasonNoAnswer}, "a b", TokenError{channels.ReasonCredentials, time.Second}},

@@ -14,12 +14,17 @@ type Result struct {
 	Verdict    channels.Verdict
 	Reason     string
 	RetryAfter time.Duration
+	// Send is the vendor's id of the new send that the call made.
+	Send string
 }
 
 // All returns a reply with the result for every device of the command.
 func (r Result) All(c channels.Command) channels.Reply {
 	reply := channels.All(c, r.Verdict, r.Reason)
 	reply.RetryAfter = r.RetryAfter
+	for i := range reply.Results {
+		reply.Results[i].Send = r.Send
+	}
 	return reply
 }
 

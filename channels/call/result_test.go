@@ -28,7 +28,7 @@ func TestRefusal(t *testing.T) {
 		504: {channels.Unknown, channels.ReasonNoAnswer},
 	} {
 		a := Answer{Status: status, RetryAfter: time.Second}
-		if r := a.Refusal(); r != (Result{want.verdict, want.reason, time.Second}) {
+		if r := a.Refusal(); r != (Result{Verdict: want.verdict, Reason: want.reason, RetryAfter: time.Second}) {
 			t.Errorf("%d: %+v, want %q (%s)", status, r, want.verdict, want.reason)
 		}
 	}

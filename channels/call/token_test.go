@@ -241,7 +241,7 @@ func TestNoOtherToken(t *testing.T) {
 	w.turn(time.Second)
 	m.fail = &TokenError{Reason: channels.ReasonBusy, RetryAfter: time.Minute}
 	_, err := Authorized(t.Context(), k, func(string) (int, bool) { return 0, true })
-	if r := Untouched(err); r != (Result{channels.Throttled, channels.ReasonBusy, time.Minute}) {
+	if r := Untouched(err); r != (Result{Verdict: channels.Throttled, Reason: channels.ReasonBusy, RetryAfter: time.Minute}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r := Untouched(context.Canceled); r != (Result{Verdict: channels.Throttled, Reason: channels.ReasonUnreachable}) {

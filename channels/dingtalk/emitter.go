@@ -68,7 +68,7 @@ func (e *Emitter) send(ctx context.Context, c channels.Command) channels.Reply {
 		r := channels.Result{Device: d, Verdict: channels.Refused, Reason: channels.ReasonBadRequest}
 		if !wide(d) {
 			came := sends.Results[named/maxUsers]
-			r.Verdict, r.Reason = came.Verdict, came.Reason
+			r.Verdict, r.Reason, r.Send = came.Verdict, came.Reason, came.Send
 			named++
 		}
 		reply.Results = append(reply.Results, r)
@@ -113,6 +113,6 @@ func (e *Emitter) once(ctx context.Context, path, token string, body []byte) (ca
 		return call.NoAnswer(), false
 	}
 	m := e.judge(said.name())
-	r.Verdict, r.Reason = m.verdict, m.reason
+	r.Verdict, r.Reason, r.Send = m.verdict, m.reason, said.TaskID.String()
 	return r, m.stale
 }

@@ -1,6 +1,7 @@
 package dingtalk
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -58,6 +59,8 @@ type answer struct {
 	// Token and Expires, in seconds, are gettoken's.
 	Token   string `json:"access_token"`
 	Expires int64  `json:"expires_in"`
+	// TaskID is asyncsend_v2's id of the send.
+	TaskID json.Number `json:"task_id"`
 	// Punish is the gateway's.
 	Punish string `json:"punish"`
 }

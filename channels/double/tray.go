@@ -35,11 +35,18 @@ func at(list []Item, id string) int {
 }
 
 // Show puts a notification on a screen, in place of one with the same id if that
-// is still there, as a real screen does. It counts as a change unless the screen
-// shows just that already.
+// is still there, as a real screen does; one that waits for the device it replaces
+// there. It counts as a change unless the device has just that already.
 func (t *Tray) Show(device, id, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if i := at(t.waiting[device], id); i >= 0 {
+		if t.waiting[device][i].Text != text {
+			t.waiting[device][i].Text = text
+			t.changes[device]++
+		}
+		return
+	}
 	list := t.screens[device]
 	i := at(list, id)
 	switch {

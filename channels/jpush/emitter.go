@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/channels/call"
@@ -77,6 +78,8 @@ func (e *Emitter) replace(ctx context.Context, c channels.Command, send string) 
 	if r.Verdict == channels.Accepted && len(a.MsgID) == 0 {
 		r = call.NoAnswer() // JPush names the new send
 	}
+	// Some answers have the number as a text.
+	r.Send = strings.Trim(string(a.MsgID), `"`)
 	if r.Verdict.Terminal() {
 		e.cids.settle(w)
 	}

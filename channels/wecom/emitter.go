@@ -54,6 +54,7 @@ func (e *Emitter) send(ctx context.Context, c channels.Command) channels.Reply {
 		ToUser: strings.Join(users, "|"), MsgType: "text", AgentID: e.c.AgentID, Text: text{content(c)},
 		Check: 1, Seconds: duplicateSeconds,
 	})
+	came.Send = came.MsgID
 	invalid := map[string]bool{}
 	for id := range strings.SplitSeq(strings.ToLower(came.Invalid), "|") {
 		invalid[id] = true

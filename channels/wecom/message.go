@@ -45,6 +45,8 @@ type answer struct {
 	// Invalid are message/send's userids that do not exist or may not be sent to,
 	// separated by "|", in lower case.
 	Invalid string `json:"invaliduser"`
+	// MsgID is message/send's id of the send.
+	MsgID string `json:"msgid"`
 }
 
 // content is the text of a message. The line breaks that JSON can only escape

@@ -176,17 +176,22 @@ func checkFiles(c *node.Config) error {
 	return errors.Join(errs...)
 }
 
-// entries names the credentials of a list, without what is secret of them.
+// entries names the entries of a list, without what is secret of them.
 func (c *serveConfig) entries(key string) []string {
 	var ids []string
-	if key == "facades" {
+	switch key {
+	case "facades":
 		for _, f := range c.node.Facades {
 			ids = append(ids, fmt.Sprintf("%s %s (%s)", f.Facade, f.ID, f.App))
 		}
-		return ids
-	}
-	for _, k := range c.node.Keys {
-		ids = append(ids, fmt.Sprintf("%s (%s: %s)", k.ID, k.App, strings.Join(k.Roles, ", ")))
+	case "vendors":
+		for _, v := range c.node.Vendors {
+			ids = append(ids, fmt.Sprintf("%s (%s)", v.Channel, v.App))
+		}
+	default:
+		for _, k := range c.node.Keys {
+			ids = append(ids, fmt.Sprintf("%s (%s: %s)", k.ID, k.App, strings.Join(k.Roles, ", ")))
+		}
 	}
 	return ids
 }

@@ -167,12 +167,23 @@ func unknownKeys(path, section string, values map[string]any) []error {
 	return errs
 }
 
-// unknownEntryFields does the same for a list of credentials.
-func unknownEntryFields(path, key string, v any) []error {
-	fields, see := []string{"id", "hash", "app", "roles"}, "recall key create"
-	if key == "facades" {
-		fields, see = []string{"facade", "id", "app", "secret", "admins", "sign_only", "basic_only", "callback_token", "callbacks"}, "recall facade --help"
+// entryFields are the fields of the entries of each list, and where more is said
+// of them.
+func entryFields(key string) (fields []string, see string) {
+	switch key {
+	case "facades":
+		return []string{"facade", "id", "app", "secret", "admins", "sign_only", "basic_only", "callback_token", "callbacks"}, "recall facade --help"
+	case "callbacks":
+		return []string{"app", "channel", "id", "secret", "user"}, "deploy/recall.yaml"
+	case "vendors":
+		return []string{"app", "channel", "settings"}, "deploy/recall.yaml"
 	}
+	return []string{"id", "hash", "app", "roles"}, "recall key create"
+}
+
+// unknownEntryFields does the same for a list.
+func unknownEntryFields(path, key string, v any) []error {
+	fields, see := entryFields(key)
 	list, ok := v.([]any)
 	if !ok && v != nil {
 		return []error{&configError{path + ": " + key, errors.New("is not a list; see " + see)}}

@@ -60,10 +60,14 @@ func settings() []setting {
 		{key: "log.format", env: "RECALL_LOG_FORMAT", flag: "log-format", help: "how to report: text or json"},
 		{key: "recall.window", env: "RECALL_WINDOW", flag: "window", kind: kindDuration, help: "how long after its start a push can be recalled"},
 		{key: "recall.max_lag", env: "RECALL_MAX_LAG", kind: kindInt, help: "how many events the projection may be behind before the node is not ready"},
+		{key: "recall.notice", env: "RECALL_NOTICE", help: "text shown where a channel can only overwrite (none takes the ledger's own)"},
+		{key: "recall.language", env: "RECALL_LANGUAGE", help: "language of the ledger's own text: en, zh-Hans, zh-Hant, ja or ko"},
 		{key: "memory.pushes", env: "RECALL_MEMORY_PUSHES", kind: kindBytes, help: "memory for pushes that are being written to"},
 		{key: "memory.cache", env: "RECALL_MEMORY_CACHE", kind: kindBytes, help: "memory for what was read from the projection"},
 		{key: "keys", kind: kindList, help: "credentials of callers; see recall key create"},
 		{key: "facades", kind: kindList, help: "keys of vendor clients; see recall facade --help"},
+		{key: "callbacks", kind: kindList, help: "who may report what happened to notifications; see deploy/recall.yaml"},
+		{key: "vendors", kind: kindList, help: "what apps need to call the vendors of their channels; see deploy/recall.yaml"},
 	}
 }
 

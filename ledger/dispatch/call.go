@@ -134,9 +134,9 @@ func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf ev
 		case x.Verdict == channels.Throttled, x.Verdict == channels.Unknown && r.repeatable:
 			r.leave(max(w.backoff(r.attempt), min(reply.RetryAfter, c.Deadline.Sub(start))))
 		case x.Verdict == channels.Accepted:
-			r.add(events.OutcomeAccepted, x.Reason, devices[i])
+			r.addSent(events.OutcomeAccepted, x.Reason, x.Send, devices[i])
 		case x.Verdict == channels.Confirmed:
-			r.add(events.OutcomeConfirmed, x.Reason, devices[i])
+			r.addSent(events.OutcomeConfirmed, x.Reason, x.Send, devices[i])
 		case x.Verdict == channels.Unsupported:
 			r.add(events.OutcomeUnsupported, x.Reason, devices[i])
 		case x.Verdict == channels.Refused:

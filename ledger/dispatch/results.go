@@ -36,19 +36,29 @@ type results struct {
 }
 
 type group struct {
-	kind    events.Kind
-	reason  string
+	kind   events.Kind
+	reason string
+	// send is the vendor's id of the send that brought a replacement.
+	send    string
 	devices []string
 }
 
 func (r *results) add(k events.Kind, reason string, devices ...string) {
+	r.addSent(k, reason, "", devices...)
+}
+
+// addSent adds devices that a new send of the vendor reached.
+func (r *results) addSent(k events.Kind, reason, send string, devices ...string) {
 	reason = printable(reason)
+	if events.CheckID("send", send, events.MaxSend) != nil {
+		send = "" // of an id that no event can hold nothing is kept
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.groups, func(g group) bool { return g.kind == k && g.reason == reason })
+	i := slices.IndexFunc(r.groups, func(g group) bool { return g.kind == k && g.reason == reason && g.send == send })
 	if i < 0 {
 		i = len(r.groups)
-		r.groups = append(r.groups, group{kind: k, reason: reason})
+		r.groups = append(r.groups, group{kind: k, reason: reason, send: send})
 	}
 	r.groups[i].devices = append(r.groups[i].devices, devices...)
 }
@@ -137,7 +147,7 @@ func (r *results) records() ([]events.Record, error) {
 			continue
 		}
 		// The device now has the new push: it can be recalled like any other.
-		f := &events.Fact{Channel: r.command.Channel, Devices: g.devices}
+		f := &events.Fact{Channel: r.command.Channel, Devices: g.devices, Send: g.send}
 		if rec, err = record(partition, r.event.App, r.command.Replacement, now, events.PushSent, f); err != nil {
 			return nil, err
 		}

@@ -66,3 +66,40 @@ func TestWholeSendsLeftThere(t *testing.T) {
 	w.balanced(w.settled(id))
 	w.ended(id, "wecom", []string{"a", "b"}, "unsupported no-way-back")
 }
+
+// TestReplacementCanBeTakenBack: where the vendor names the new send that brought a
+// replacement, a later recall of the replacement knows it.
+func TestReplacementCanBeTakenBack(t *testing.T) {
+	w := newWorld(t)
+	var mu sync.Mutex
+	var withdrawn []string
+	w.work("jpush", emitFunc(func(_ context.Context, c channels.Command) (channels.Reply, error) {
+		reply := channels.All(c, channels.Accepted, "")
+		if c.Method != channels.Overwrite {
+			mu.Lock()
+			defer mu.Unlock()
+			withdrawn = append(withdrawn, c.Sends...)
+			return reply, nil
+		}
+		for i := range reply.Results {
+			reply.Results[i].Send = "new-send"
+		}
+		reply.Results[1].Send = "an id\nthat no event can hold"
+		return reply, nil
+	}))
+	w.create("p1")
+	w.sent("p1", "jpush", "m1", "a", "b")
+	w.plan()
+	w.balanced(w.settled(w.recall("p1", channels.Override, func(r *ledger.Request) {
+		r.Replacement = &events.Replacement{Push: "p2", Title: "New"}
+	})))
+	id := w.recall("p2", channels.Recall, func(r *ledger.Request) { r.WholeSends = new(true) })
+	w.balanced(w.settled(id))
+	w.ended(id, "jpush", []string{"a"}, "accepted")
+	w.ended(id, "jpush", []string{"b"}, "unsupported no-way-back")
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(withdrawn, []string{"new-send"}) {
+		t.Errorf("withdrawn %q", withdrawn)
+	}
+}

@@ -11,8 +11,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
+	inbound "github.com/recall-ledger/recall-ledger/ledger/callback"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 )
@@ -32,9 +34,13 @@ type Config struct {
 	Keys []KeyConfig `koanf:"keys"`
 	// Facades are the keys of vendor clients; more are entered by the API.
 	Facades []FacadeConfig `koanf:"facades"`
+	// Vendors are what apps need to call the vendors behind their channels.
+	Vendors []VendorConfig `koanf:"vendors"`
+	// Callbacks are who may report at /callbacks/{channel}/{id}.
+	Callbacks []CallbackConfig `koanf:"callbacks"`
 
-	// Emitters carry out commands, by channel. The self-built channel's own is
-	// always there.
+	// Emitters carry out commands, by channel, in place of the adapters of
+	// Vendors. The self-built channel's own is always there.
 	Emitters map[string]channels.Emitter `koanf:"-"`
 	Logger   *slog.Logger                `koanf:"-"`
 	Clock    func() time.Time            `koanf:"-"`
@@ -87,6 +93,10 @@ type RecallConfig struct {
 	// MaxLag is how many events the projection may lag behind before the node
 	// is not ready.
 	MaxLag uint64 `koanf:"max_lag"`
+	// Notice is shown where a channel can only overwrite and the recall gives
+	// neither a text nor a language; empty means the ledger's in Language.
+	Notice   string `koanf:"notice"`
+	Language string `koanf:"language"`
 }
 
 // MemoryConfig bounds memory, in bytes.
@@ -117,6 +127,25 @@ type FacadeConfig struct {
 	// Callbacks are the URLs that get the statuses of messages, of ums only; the
 	// first is the default. See package callback for the limits.
 	Callbacks []string `koanf:"callbacks"`
+}
+
+// CallbackConfig is who may report for an app on a channel, as Account of package
+// ledger/callback says.
+type CallbackConfig struct {
+	App     string `koanf:"app"`
+	Channel string `koanf:"channel"`
+	ID      string `koanf:"id"`
+	Secret  string `koanf:"secret"`
+	User    string `koanf:"user"`
+}
+
+// reporters are the accounts of vendors' callbacks.
+func (c *Config) reporters() []inbound.Account {
+	list := make([]inbound.Account, 0, len(c.Callbacks))
+	for _, a := range c.Callbacks {
+		list = append(list, inbound.Account(a))
+	}
+	return list
 }
 
 func (c *Config) facades() []facade.Credential {
@@ -170,6 +199,12 @@ func (c *Config) Validate() error {
 	case c.Log.MaxAge <= longest:
 		wrong("log.max_age", "is %s; it must be longer than the longest recall window, %s, or recalls forget their pushes", c.Log.MaxAge, longest)
 	}
+	if err := events.CheckText("recall.notice", c.Recall.Notice, events.MaxTitle); err != nil {
+		errs = append(errs, err)
+	}
+	if err := ledger.CheckLanguage("recall.language", c.Recall.Language); err != nil {
+		errs = append(errs, err)
+	}
 	if c.Log.MaxBytes < 64<<20 {
 		wrong("log.max_bytes", "is %d, at least %d (64 MiB) is needed", c.Log.MaxBytes, 64<<20)
 	}
@@ -187,6 +222,12 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if err := callback.Check(c.accounts()); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkVendors(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := inbound.Check(c.reporters()); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 
+	inbound "github.com/recall-ledger/recall-ledger/ledger/callback"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/mpaas"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/timpush"
@@ -35,6 +36,10 @@ func (n *Node) front(native http.Handler) http.Handler {
 		tpns.New(tpns.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
 		timpush.New(timpush.Config{Desk: desk, Logger: n.c.Logger, Started: started}),
 		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started, Receivers: callback.Receivers(n.c.accounts())}),
+		// After the facades, which have callbacks of their own.
+		inbound.New(inbound.Config{
+			Accounts: n.c.reporters(), Partition: n.log.Partition(), Committer: n.committer, Clock: n.c.Clock, Logger: n.c.Logger,
+		}),
 		// Last: it takes every POST to the root.
 		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started, Templates: n.template}),
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
+	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
@@ -36,10 +38,13 @@ type Node struct {
 	// vendors are the credentials of the facades.
 	vendors *facade.Credentials
 	// texts are the templates their pushes name.
-	texts   *facade.Templates
-	caller  *callback.Caller
-	http    *http.Server
-	address string
+	texts *facade.Templates
+	// clients call the vendors of the channels, for emitters, by channel.
+	clients  vendorClients
+	emitters map[string]channels.Emitter
+	caller   *callback.Caller
+	http     *http.Server
+	address  string
 	// since is the end of the log when the node started.
 	since  events.Position
 	stats  *meters
@@ -52,7 +57,7 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{c: c}
+	n := &Node{c: c, clients: newVendorClients()}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -63,6 +68,12 @@ func (n *Node) open(ctx context.Context) error {
 	var err error
 	if n.lock, err = lock(n.c.Data); err != nil {
 		return err
+	}
+	if n.emitters, err = n.c.emitters(n.clients); err != nil {
+		return err
+	}
+	for _, v := range n.c.Vendors {
+		n.c.Logger.InfoContext(ctx, "a vendor is configured", "app", v.App, "channel", v.Channel)
 	}
 	key, err := secret(n.c.Data)
 	if err != nil {
@@ -94,10 +105,13 @@ func (n *Node) open(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	n.committer = events.NewCommitter(events.CommitterConfig{Log: n.log})
+	n.committer = events.NewCommitter(events.CommitterConfig{
+		Log: n.log, Folded: func() events.Seq { return n.projection.Applied().Seq },
+	})
 	n.decider = decision.New(decision.Config{
 		Log: n.log, Projection: n.projection, Committer: n.committer,
 		Clock: n.c.Clock, NewID: newID, Window: n.c.Recall.Window,
+		Notice: cmp.Or(n.c.Recall.Notice, ledger.Notice(n.c.Recall.Language)),
 	})
 	if err := n.openHTTP(ctx); err != nil {
 		return err
@@ -202,8 +216,13 @@ func (n *Node) workers() []func(context.Context) error {
 		}
 		seen[row.Channel] = true
 		emitter := n.c.Emitters[row.Channel]
-		if row.Channel == selfbuilt.Channel && emitter == nil {
+		switch {
+		case emitter != nil:
+		case row.Channel == selfbuilt.Channel:
 			emitter = selfbuilt.Emitter{Conn: n.conn}
+		default:
+			// Nil, and so unsupported, where the channel has no adapter.
+			emitter = n.emitters[row.Channel]
 		}
 		w := dispatch.NewWorker(dispatch.WorkerConfig{
 			Log: n.log, Queue: n.log, Projection: n.projection, Committer: n.committer, Clock: n.c.Clock,
@@ -227,6 +246,7 @@ func (n *Node) close() error {
 	if n.http != nil {
 		errs = append(errs, n.http.Close())
 	}
+	n.clients.close()
 	if n.projection != nil {
 		errs = append(errs, n.projection.Close())
 	}
