@@ -18,7 +18,13 @@ func newChannelsCommand(o *globalOptions) *cobra.Command {
 		Short: "Show what each channel allows",
 		Long: `Show what each channel allows to take back, natively or under the rules of a
 profile. The table is part of this program, so it needs no ledger. (!) marks
-rows whose vendor page could not be read; -o json and -o markdown say more.`,
+rows whose vendor page could not be read; -o json and -o markdown say more.
+
+    names  what a command can name: a device, or only a whole send with all its
+           recipients, whose vendor id must have been reported with push.sent
+    slot   what a push must have been sent with to be taken back: any text, a
+           word of up to 32 letters, digits, - and _, a short one of up to 8, or
+           an integer from 0 to 2147483647`,
 		Example:     "  recall channels\n  recall channels --profile tpns\n  recall channels -o markdown > MATRIX.md",
 		Annotations: map[string]string{annotationMarkdown: "true"},
 		Args:        arguments(),
@@ -81,7 +87,7 @@ func (p *printer) channels(rows []channels.Row) error {
 			window = span(r.Window)
 		}
 		if r.NeedsSlot {
-			slot = "needed"
+			slot = string(r.SlotForm)
 		}
 		if !r.Verified {
 			checked += " (!)"
@@ -94,6 +100,9 @@ func (p *printer) channels(rows []channels.Row) error {
 			reports = append(reports, "removal")
 		}
 		names := string(r.Granularity)
+		if r.NeedsSend {
+			names = "whole send"
+		}
 		if r.Terminate == channels.None && r.Recall == channels.None && r.Override == channels.None {
 			names, window, slot = "-", "-", "-"
 		}
