@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 )
 
 // CommitterConfig configures a Committer.
@@ -17,11 +19,16 @@ type CommitterConfig struct {
 	QueueBytes int
 	// Lanes is how many batches may be under way at once. Default 2.
 	Lanes int
-	// Folded returns what a projection has folded; with it Offer refuses while
-	// more than MaxLag records stored here are not, so that readers who must
-	// see them, recalls above all, never wait long. Default 20,000.
-	Folded func() Seq
-	MaxLag Seq
+	// Folded returns what a projection has folded and Clock the time; with both
+	// Offer refuses while more than LagRecords records stored here are not
+	// folded and the oldest of them has waited for longer than Lag, so that
+	// readers who must see them, recalls above all, never wait long. Defaults
+	// 1,000 and half a second: a thousand packed events are folded well within
+	// that, and a pause of the fold alone refuses nobody.
+	Folded     func() Seq
+	Clock      func() time.Time
+	Lag        time.Duration
+	LagRecords Seq
 	// Retries is how often an unknown append is repeated. Default 3. Only
 	// idempotent records may be given to a committer.
 	Retries int
@@ -42,10 +49,11 @@ type Committer struct {
 	count int
 	bytes int
 	shut  bool
-	// last is the sequence of the newest record stored here.
-	last Seq
-	wake chan struct{}
-	idle sync.WaitGroup
+	// stored are the newest sequences of the batches stored here that were not
+	// folded when it was last looked, oldest first.
+	stored []storedBatch
+	wake   chan struct{}
+	idle   sync.WaitGroup
 }
 
 type commit struct {
@@ -69,8 +77,11 @@ func NewCommitter(c CommitterConfig) *Committer {
 	if c.Lanes == 0 {
 		c.Lanes = 2
 	}
-	if c.MaxLag == 0 {
-		c.MaxLag = 20_000
+	if c.Lag == 0 {
+		c.Lag = 500 * time.Millisecond
+	}
+	if c.LagRecords == 0 {
+		c.LagRecords = 1000
 	}
 	if c.Retries == 0 {
 		c.Retries = 3
@@ -120,15 +131,61 @@ func (c *Committer) Commit(ctx context.Context, records []Record) (Position, err
 // refuses with ErrOverloaded as well while too much of what is stored is not
 // folded, where Commit, which records what came of commands, goes on (L11).
 func (c *Committer) Offer(ctx context.Context, records []Record) (Position, error) {
-	if c.c.Folded != nil {
-		c.mu.Lock()
-		last := c.last
-		c.mu.Unlock()
-		if folded := c.c.Folded(); last > folded && last-folded > c.c.MaxLag {
-			return Position{}, fmt.Errorf("%w: %d stored events are not folded yet, the limit is %d", ErrOverloaded, last-folded, c.c.MaxLag)
-		}
+	if err := c.Behind(); err != nil {
+		return Position{}, err
 	}
 	return c.Commit(ctx, records)
+}
+
+// storedBatch is where a batch ended in the log, and when that was known.
+type storedBatch struct {
+	last Seq
+	at   time.Time
+}
+
+// Behind is why Offer would refuse now, nil when it would not: ask it before the
+// work of reading what is offered.
+func (c *Committer) Behind() error {
+	if c.c.Folded == nil || c.c.Clock == nil {
+		return nil
+	}
+	folded, now := c.c.Folded(), c.c.Clock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(folded)
+	if len(c.stored) == 0 {
+		return nil
+	}
+	lag, waited := c.stored[len(c.stored)-1].last-folded, now.Sub(c.stored[0].at)
+	if lag <= c.c.LagRecords || waited <= c.c.Lag {
+		return nil
+	}
+	return fmt.Errorf("%w: %d stored events are not folded yet, the oldest since %s; the limits are %d and %s",
+		ErrOverloaded, lag, waited.Round(time.Millisecond), c.c.LagRecords, c.c.Lag)
+}
+
+// forget drops the batches that are folded.
+func (c *Committer) forget(folded Seq) {
+	n := 0
+	for n < len(c.stored) && c.stored[n].last <= folded {
+		n++
+	}
+	c.stored = slices.Delete(c.stored, 0, n)
+}
+
+// note remembers that a batch was stored.
+func (c *Committer) note(last Seq) {
+	if c.c.Folded == nil || c.c.Clock == nil {
+		return
+	}
+	folded, now := c.c.Folded(), c.c.Clock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(folded)
+	// Lanes may finish in any order.
+	if n := len(c.stored); n == 0 || c.stored[n-1].last < last {
+		c.stored = append(c.stored, storedBatch{last, now})
+	}
 }
 
 // cut returns how many leading records fit one batch, and their bytes.
@@ -294,9 +351,7 @@ func (c *Committer) write(ctx context.Context, batch []*commit, records []Record
 		pos, err = c.c.Log.Append(ctx, records)
 	}
 	if err == nil {
-		c.mu.Lock()
-		c.last = max(c.last, pos.Seq)
-		c.mu.Unlock()
+		c.note(pos.Seq)
 	}
 	// Records of one append are contiguous, so each writer's position follows.
 	left := len(records)

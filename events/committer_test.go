@@ -407,31 +407,47 @@ func TestCommitterCancel(t *testing.T) {
 	}
 }
 
-// TestOffer: while too much is not folded yet nothing is taken of those who can
-// come again later, and everything of those who cannot.
+// TestOffer: while too much is not folded for too long nothing is taken of those
+// who can come again later, and everything of those who cannot.
 func TestOffer(t *testing.T) {
 	ctx := testContext(t)
 	log := memlog.New(memlog.Config{})
 	var folded atomic.Uint64
+	var passed atomic.Int64
+	start := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	committer := running(t, events.CommitterConfig{
-		Log: log, MaxLag: 3, Folded: func() events.Seq { return events.Seq(folded.Load()) },
+		Log: log, LagRecords: 3, Lag: time.Second, Folded: func() events.Seq { return events.Seq(folded.Load()) },
+		Clock: func() time.Time { return start.Add(time.Duration(passed.Load())) },
 	})
-	for n := range 4 {
-		if _, err := committer.Offer(ctx, []events.Record{click(0, n)}); err != nil {
-			t.Fatalf("event %d: %v", n, err)
+	offer := func(n int) error {
+		_, err := committer.Offer(ctx, []events.Record{click(0, n)})
+		return err
+	}
+	for n := range 5 {
+		if err := offer(n); err != nil {
+			t.Fatalf("event %d within a second: %v", n, err)
 		}
 	}
-	if _, err := committer.Offer(ctx, []events.Record{click(0, 4)}); !errors.Is(err, events.ErrOverloaded) || !strings.Contains(err.Error(), "the limit is 3") {
-		t.Errorf("with 4 events not folded: %v", err)
+	passed.Store(int64(time.Second + 1))
+	if err := offer(5); !errors.Is(err, events.ErrOverloaded) || !strings.Contains(err.Error(), "the limits are 3 and 1s") {
+		t.Errorf("with 5 events not folded for more than a second: %v", err)
 	}
 	if _, err := committer.Commit(ctx, []events.Record{click(1, 0)}); err != nil {
 		t.Errorf("what must be recorded: %v", err)
 	}
-	folded.Store(2)
-	if _, err := committer.Offer(ctx, []events.Record{click(0, 5)}); err != nil {
+	folded.Store(3)
+	if err := offer(6); err != nil {
 		t.Errorf("with 3 events not folded: %v", err)
 	}
-	if n := len(log.Messages()); n != 6 {
-		t.Errorf("%d events are stored, want 6", n)
+	passed.Store(int64(2*time.Second + 2))
+	if err := offer(7); !errors.Is(err, events.ErrOverloaded) {
+		t.Errorf("with 4 events not folded for long: %v", err)
+	}
+	folded.Store(7)
+	if err := offer(8); err != nil {
+		t.Errorf("with all folded: %v", err)
+	}
+	if n := len(log.Messages()); n != 8 {
+		t.Errorf("%d events are stored, want 8", n)
 	}
 }

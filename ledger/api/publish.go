@@ -22,6 +22,10 @@ func (s *Server) publish(ctx context.Context, _ *struct{}) (*huma.StreamResponse
 	if err != nil {
 		return nil, err
 	}
+	// Before the work of reading it: who is refused must cost next to nothing.
+	if err := s.c.Committer.Behind(); err != nil {
+		return nil, err
+	}
 	in := newIntake(s, q.caller.app)
 	in.cloud = kind == TypeCloudEvent || kind == TypeCloudEvents
 	if err := each(kind, q.r.Body, in.add); err != nil {

@@ -106,7 +106,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.committer = events.NewCommitter(events.CommitterConfig{
-		Log: n.log, Folded: func() events.Seq { return n.projection.Applied().Seq },
+		Log: n.log, Folded: func() events.Seq { return n.projection.Applied().Seq }, Clock: n.c.Clock,
 	})
 	n.decider = decision.New(decision.Config{
 		Log: n.log, Projection: n.projection, Committer: n.committer,
