@@ -149,8 +149,8 @@ func asFieldError(err error) *FieldError {
 // most 500. A bad device is named by its index and nothing is stored then.
 func (p *Publisher) Facts(ctx context.Context, kind Kind, push, channel string, at time.Time, devices []string) (Position, error) {
 	for i, d := range devices {
-		if err := CheckID(fmt.Sprintf("devices[%d]", i), d, MaxDevice); err != nil {
-			return Position{}, err
+		if err := CheckID("devices", d, MaxDevice); err != nil {
+			return Position{}, renamed(err, "devices", i)
 		}
 	}
 	var events []*Event
