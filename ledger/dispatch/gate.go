@@ -19,6 +19,9 @@ const (
 	// one call that tries; the time doubles with every try that fails.
 	gateMin = time.Second
 	gateMax = time.Minute
+	// gateThrottled is how many devices in a row a vendor must put off before it
+	// is taken to speak of the app's quota and not of these devices'.
+	gateThrottled = 10
 )
 
 // gate stands before the calls for one app on one channel: the vendor's rate, what
@@ -34,6 +37,8 @@ type gate struct {
 	// until is when the next call may be made: by anybody after a vendor's
 	// Retry-After, by one that tries while the credit is used up.
 	until time.Time
+	// throttled counts the devices put off in a row.
+	throttled int
 	// trying is true while the one call that tries is under way.
 	trying bool
 	// worked is true once a call worked, so that the app's credentials and
@@ -76,8 +81,9 @@ func (g *gate) left(now time.Time, reply channels.Reply) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.worked = g.worked || worked
-	if throttled && reply.RetryAfter > 0 {
-		// The vendor speaks of the app's quota: nobody else need ask.
+	if !throttled {
+		g.throttled = 0
+	} else if g.throttled += len(reply.Results); g.throttled >= gateThrottled && reply.RetryAfter > 0 {
 		if until := now.Add(reply.RetryAfter); until.After(g.until) {
 			g.until = until
 		}

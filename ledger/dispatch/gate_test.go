@@ -80,15 +80,22 @@ func TestGateStays(t *testing.T) {
 	}
 }
 
-// TestGateObeysRetryAfter: a vendor that puts a whole call off is left alone for
-// as long as it asks; one that puts off single devices is not.
+// TestGateObeysRetryAfter: a vendor that puts off everybody is left alone for as
+// long as it asks; one that puts off a device now and then is not.
 func TestGateObeysRetryAfter(t *testing.T) {
 	g, now := newGate("apns"), time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
-	g.left(now, reply(time.Minute, throttled, good))
-	if w := g.enter(now); w != 0 {
-		t.Errorf("one device was put off: wait %s", w)
+	for range 10 * gateThrottled {
+		for range gateThrottled - 1 {
+			g.left(now, reply(time.Minute, throttled))
+		}
+		g.left(now, reply(time.Minute, throttled, good))
 	}
-	g.left(now, reply(time.Minute, throttled, throttled))
+	if w := g.enter(now); w != 0 {
+		t.Errorf("single devices were put off: wait %s", w)
+	}
+	for range gateThrottled / 2 {
+		g.left(now, reply(time.Minute, throttled, throttled))
+	}
 	g.left(now, reply(time.Second, throttled))
 	if w := g.enter(now.Add(20 * time.Second)); w != 40*time.Second {
 		t.Errorf("wait %s, want 40s", w)
