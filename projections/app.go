@@ -27,7 +27,6 @@ type appRecord struct {
 	Devices []uint32 `json:"devices"`
 	// LastRecall is when the app's newest recall was accepted.
 	LastRecall time.Time `json:"last_recall,omitzero"`
-	Pushes     uint64    `json:"pushes"`
 }
 
 // maxChannels bounds the channels of one app: their number is one byte.

@@ -2,8 +2,10 @@ package projections
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -152,7 +154,7 @@ func BenchmarkHolders(b *testing.B) {
 // fold, and with it every reader, stands still for as long.
 func BenchmarkRecallPlan(b *testing.B) {
 	f, p := million(b)
-	u := p.pushes[pushID{1, "big"}]
+	u := inMemory(p, "big")
 	f.recall("big", "r", "recall", events.Scope{})
 	messages := f.log.Messages()
 	last := messages[len(messages)-1]
@@ -166,10 +168,131 @@ func BenchmarkRecallPlan(b *testing.B) {
 		}
 		// Taken back, for the next round.
 		u.recalls, u.state.Recalls = nil, nil
-		p.store.rows.delete(recallKey(1, "r"))
+		p.store.rows.delete(recallKey(u.period.no, 1, "r"))
 		p.meta.Applied--
 		b.StartTimer()
 	}
+}
+
+// BenchmarkFoldSingleWeeks is BenchmarkFoldSingle where the store has six weeks of
+// other pushes: each of them is asked for a push that is new.
+func BenchmarkFoldSingleWeeks(b *testing.B) {
+	const weeks, old, pushes = 6, 50_000, 50_000
+	f := newFixture(b)
+	f.now = monday
+	for i := range weeks * old {
+		f.now = f.now.Add(week / old)
+		f.fact(events.PushSent, fmt.Sprintf("old-%d", i), "fcm", token(i%benchPopulation))
+	}
+	before := len(f.log.Messages())
+	for i := range pushes {
+		for _, k := range []events.Kind{events.PushSent, events.DeliveryDelivered, events.DisplayShown} {
+			f.fact(k, fmt.Sprintf("message-%d", i), "fcm", token(i*7%benchPopulation))
+		}
+	}
+	messages := f.log.Messages()
+	for b.Loop() {
+		b.StopTimer()
+		p := onDisk(b, f.log)
+		p.c.Memory = 1 // what is old is in the store only
+		for i, m := range messages {
+			if i == before {
+				if err := errors.Join(p.Checkpoint(), p.store.db.Flush()); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			if err := p.Apply(m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(3*pushes*float64(b.N)/b.Elapsed().Seconds(), "facts/s")
+}
+
+// BenchmarkFilter looks for pushes that are not there among four million.
+func BenchmarkFilter(b *testing.B) {
+	f := new(filter)
+	for i := range maxFiltered {
+		f.add(pushHash(1, strconv.Itoa(i)))
+	}
+	b.ReportAllocs()
+	found := 0
+	for i := 0; b.Loop(); i++ {
+		if f.has(pushHash(1, strconv.Itoa(-1-i))) {
+			found++
+		}
+	}
+	bytes := 0
+	for _, part := range f.parts {
+		bytes += 64 * len(part.lines)
+	}
+	b.ReportMetric(100*float64(found)/float64(b.N), "%wrong")
+	b.ReportMetric(float64(bytes)/maxFiltered, "B/push")
+}
+
+// BenchmarkOpen opens a store with 100,000 small pushes.
+func BenchmarkOpen(b *testing.B) {
+	f := newFixture(b)
+	for i := range 100_000 {
+		f.fact(events.PushSent, fmt.Sprintf("message-%d", i), "fcm", token(i%10_000))
+	}
+	c := Config{Dir: b.TempDir(), Log: f.log}
+	p := f.open(c)
+	f.catchUp(p)
+	closeNow(b, p)
+	for b.Loop() {
+		closeNow(b, f.open(c))
+	}
+}
+
+// BenchmarkExpire folds the event that ends the time of a push with a million
+// notifications and of 100,000 small ones, in memory and in the store.
+func BenchmarkExpire(b *testing.B) {
+	f := newFixture(b)
+	f.now = monday
+	for from := 0; from < 1_000_000; from += 1000 {
+		f.fact(events.PushSent, "big", "fcm", tokens(from, 1000)...)
+	}
+	for i := range 100_000 {
+		f.fact(events.PushSent, fmt.Sprintf("p%06d", i), "fcm", token(i))
+	}
+	f.now = monday.Add(2 * week)
+	f.raw(events.Subject(0, testApp, events.PushSent, "bad", ""), []byte("bad")) // makes no push
+	messages := f.log.Messages()
+	var disk, left int64
+	var writing time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		p := onDisk(b, f.log)
+		p.c.Keep = week
+		f.foldTo(p, events.Seq(len(messages)-1))
+		if err := errors.Join(p.Checkpoint(), p.store.db.Flush()); err != nil {
+			b.Fatal(err)
+		}
+		disk = p.store.db.Metrics().Total().TablesSize
+		b.StartTimer()
+		if err := p.Apply(messages[len(messages)-1]); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if s := p.Stats(); s.Pushes != 0 || s.Notifications != 0 {
+			b.Fatalf("%d pushes are left", s.Pushes)
+		}
+		start := time.Now()
+		if err := p.Checkpoint(); err != nil {
+			b.Fatal(err)
+		}
+		writing += time.Since(start)
+		if err := errors.Join(p.store.db.Flush(), p.store.db.Compact(b.Context(), []byte{0}, []byte{0xff}, true)); err != nil {
+			b.Fatal(err)
+		}
+		left = p.store.db.Metrics().Total().TablesSize
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(writing.Microseconds())/float64(b.N), "checkpoint-µs")
+	b.ReportMetric(float64(disk), "tables-B")
+	b.ReportMetric(float64(left), "left-B")
 }
 
 // BenchmarkPebblePut is the ceiling of a store with a row for every fact: raw

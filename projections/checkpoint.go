@@ -77,11 +77,15 @@ func (p *Projection) collect(b *pebble.Batch) (map[*dictionary][]uint32, error) 
 	var buf []byte
 	var err error
 	for _, u := range p.changed {
+		if u.period.expired {
+			continue
+		}
 		if buf, err = u.checkpoint(b, buf); err != nil {
 			return nil, err
 		}
 		p.weigh(u)
 	}
+	clear(p.changed) // or what was evicted or forgotten would stay reachable
 	p.changed = p.changed[:0]
 	p.facts = 0
 	p.store.rows.cut().Scan(func(k string, v []byte) bool {
@@ -95,6 +99,10 @@ func (p *Projection) collect(b *pebble.Batch) (map[*dictionary][]uint32, error) 
 	if err != nil {
 		return nil, storeError("write a checkpoint", err)
 	}
+	if err := p.drop(b); err != nil {
+		return nil, err
+	}
+	p.meta.Periods = p.storedPeriods()
 	if err := b.Set(metaKey(), p.meta.encode(), nil); err != nil {
 		return nil, storeError("write a checkpoint", err)
 	}
@@ -137,7 +145,7 @@ func (u *push) checkpoint(b *pebble.Batch, buf []byte) ([]byte, error) {
 	if err != nil {
 		return buf, err
 	}
-	if err := b.Set(pushKey(u.app.no, u.id), buf, nil); err != nil {
+	if err := b.Set(pushKey(u.period.no, u.app.no, u.id), buf, nil); err != nil {
 		return buf, storeError("write a checkpoint", err)
 	}
 	for _, c := range u.channels {
@@ -175,10 +183,12 @@ func (p *Projection) evict() {
 	if p.cost <= p.c.Memory {
 		return
 	}
-	clean := make([]*push, 0, len(p.pushes))
-	for _, u := range p.pushes {
-		if !u.dirty {
-			clean = append(clean, u)
+	var clean []*push
+	for _, t := range p.periods {
+		for _, u := range t.pushes {
+			if !u.dirty {
+				clean = append(clean, u)
+			}
 		}
 	}
 	slices.SortFunc(clean, func(a, b *push) int { return cmp.Compare(a.used, b.used) })
@@ -186,16 +196,18 @@ func (p *Projection) evict() {
 		if p.cost <= p.c.Memory/4*3 {
 			return
 		}
-		p.cost -= u.cost
-		delete(p.pushes, pushID{u.app.no, u.id})
+		p.charge(u, 0)
+		delete(u.period.pushes, u.key())
 	}
 }
 
 // weigh brings the push's share of the memory up to date.
-func (p *Projection) weigh(u *push) {
-	p.cost -= u.cost
-	u.cost = u.size()
-	p.cost += u.cost
+func (p *Projection) weigh(u *push) { p.charge(u, u.size()) }
+
+func (p *Projection) charge(u *push, cost int) {
+	p.cost += cost - u.cost
+	u.period.cost += cost - u.cost
+	u.cost = cost
 }
 
 // Digest checkpoints and returns the hex SHA-256 over all rows in key order:

@@ -23,7 +23,7 @@ func TestCheckpointAfterFailure(t *testing.T) {
 	fs := vfs.NewMem()
 	p := f.open(f.config(fs))
 	f.catchUp(p)
-	at := &p.pushes[pushID{1, "a"}].state.Recalls[0].At
+	at := &inMemory(p, "a").state.Recalls[0].At
 	good := *at
 	*at = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
 	first := p.Checkpoint()
@@ -146,22 +146,22 @@ func TestFoldDuringCheckpoint(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- p.Checkpoint() }()
 	soon(t, g.reached)
-	compare(t, p, modelOf(f.log.Messages()))
+	compare(t, p, f.model(0))
 	f.fact(events.ClickClicked, "a", "fcm", "b1")
 	f.fact(events.PushSent, "b", "fcm", "b1", "new")
 	f.put(events.RecallAborted, "a", &events.Closed{Recall: "r"})
 	f.catchUp(p)
-	compare(t, p, modelOf(f.log.Messages()))
+	compare(t, p, f.model(0))
 	close(g.opened)
 	if err := soon(t, done); err != nil {
 		t.Fatal(err)
 	}
-	compare(t, p, modelOf(f.log.Messages()))
+	compare(t, p, f.model(0))
 	if got, want := must(p.Digest())(t), must(f.folded().Digest())(t); got != want {
 		t.Error("the content differs from an undisturbed fold")
 	}
 	closeNow(t, p)
 	p = f.open(f.config(fs))
 	closeAfter(t, p)
-	compare(t, p, modelOf(f.log.Messages()))
+	compare(t, p, f.model(0))
 }

@@ -37,7 +37,12 @@ func TestCrash(t *testing.T) {
 	var count, during, lost int
 	for seed := 0; count < *crashes; seed++ {
 		s := []scale{tens, tens, tens, tens, hundreds}[seed%5]
-		h := rapid.Custom(func(r *rapid.T) *history { return drawHistory(r, s, false) }).Example(seed)
+		h := rapid.Custom(func(r *rapid.T) *history {
+			if seed%2 == 1 {
+				return drawLong(r, s) // pushes are forgotten before, in and after checkpoints
+			}
+			return drawHistory(r, s, false)
+		}).Example(seed)
 		h.t = t
 		c := &crasher{t: t, h: h, rng: rand.New(rand.NewPCG(uint64(seed), 9)), fs: vfs.NewCrashableMem()}
 		c.run()
@@ -53,7 +58,7 @@ func (c *crasher) run() {
 	c.c = c.h.config(c.fs)
 	c.c.Memory = []int{1, 1 << 30}[c.rng.IntN(2)]
 	c.p = c.h.open(c.c)
-	messages := c.h.log.Messages()
+	messages := c.h.messages()
 	// What survives may lie far back: the number of crashes bounds the loop.
 	for left := len(messages)/3 + 1; c.p.Applied().Seq < events.Seq(len(messages)); {
 		if err := c.p.Apply(messages[c.p.Applied().Seq]); err != nil {

@@ -13,6 +13,12 @@
 // cannot be read stop it with a clear message (L12). A bad event is kept as
 // quarantined and the fold goes on.
 //
+// Pushes are forgotten by whole weeks, in the order of the log and at its time, see
+// Config.Keep: a push, its notifications and its recalls are then not known any
+// more, as if they had never been. Facts that still come make a new push of that
+// id, in the newest week; whatever else comes is about an unknown push. Apps,
+// channels, devices, users, idempotency keys and quarantined messages stay.
+//
 // Layout: a device gets an ordinal per app and channel when it is first named.
 // A notification is one byte of facts in a page of 4096 ordinals, and one byte
 // more per recall that concerns it. Pages, counters and the small rows beside

@@ -59,7 +59,7 @@ func (p *Projection) join(u *push, c *pushChannel, ord uint32, bits ledger.Facts
 	}
 	if before == 0 {
 		c.population++
-		p.meta.Notifications++
+		u.period.notifications++
 		p.index(u, c, ord, fresh)
 	} else {
 		c.standings[before.Standing()]--
@@ -72,14 +72,14 @@ func (p *Projection) join(u *push, c *pushChannel, ord uint32, bits ledger.Facts
 func (p *Projection) index(u *push, c *pushChannel, ord uint32, freshPage bool) {
 	switch {
 	case c.population <= smallPush:
-		p.store.rows.put(smallKey(u.app.no, c.ch, ord).u64(u.no), nil)
+		p.store.rows.put(smallKey(u.period.no, u.app.no, c.ch, ord).u64(u.no), nil)
 	case c.population == smallPush+1:
 		// The push has outgrown the small rows; they stay, and its pages so
 		// far are indexed with the one just touched.
 		for no := range c.layer.pages {
-			p.store.rows.put(largeKey(u.app.no, c.ch, no).u64(u.no), nil)
+			p.store.rows.put(largeKey(u.period.no, u.app.no, c.ch, no).u64(u.no), nil)
 		}
 	case freshPage:
-		p.store.rows.put(largeKey(u.app.no, c.ch, ord>>pageBits).u64(u.no), nil)
+		p.store.rows.put(largeKey(u.period.no, u.app.no, c.ch, ord>>pageBits).u64(u.no), nil)
 	}
 }

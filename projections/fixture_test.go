@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -31,10 +32,16 @@ type fixture struct {
 	log *memlog.Log
 	// now is when the log stores the next event.
 	now time.Time
+	// back is by how much the log's clock was behind the newest event, for those
+	// events that were stored while it was set back: memlog's own never is.
+	back map[events.Seq]time.Duration
+	last time.Time
+	// keep is how long projections of it keep pushes, 0 for ever.
+	keep time.Duration
 }
 
 func newFixture(t tester) *fixture {
-	f := &fixture{t: t, now: epoch}
+	f := &fixture{t: t, now: epoch, back: map[events.Seq]time.Duration{}}
 	f.log = memlog.New(memlog.Config{Now: func() time.Time { return f.now }})
 	return f
 }
@@ -76,7 +83,27 @@ func (f *fixture) raw(subject string, data []byte) events.Seq {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	if f.now.Before(f.last) {
+		f.back[p.Seq] = f.last.Sub(f.now)
+	} else {
+		f.last = f.now
+	}
 	return p.Seq
+}
+
+// dated is a message with the time at which the log stored it.
+func (f *fixture) dated(m events.Message) events.Message {
+	m.Time = m.Time.Add(-f.back[m.Seq])
+	return m
+}
+
+// messages are those of the log.
+func (f *fixture) messages() []events.Message {
+	list := slices.Clone(f.log.Messages())
+	for i := range list {
+		list[i] = f.dated(list[i])
+	}
+	return list
 }
 
 // fact appends a fact about devices of a push on a channel.
@@ -107,7 +134,7 @@ func (f *fixture) outcome(k events.Kind, push, recall, channel string, devices .
 
 // config is the configuration of a projection in memory.
 func (f *fixture) config(fs vfs.FS) Config {
-	return Config{Dir: "projection", Log: f.log, FS: fs, Cache: 1 << 20}
+	return Config{Dir: "projection", Log: f.log, FS: fs, Cache: 1 << 20, Keep: f.keep}
 }
 
 // open opens a projection of the log and closes it when the test ends.
@@ -118,6 +145,20 @@ func (f *fixture) open(c Config) *Projection {
 		f.t.Fatal(err)
 	}
 	return p
+}
+
+// model returns the model of the log's first n events, of all of them with 0.
+func (f *fixture) model(n int) *model {
+	m := newModel()
+	m.keep = f.keep
+	messages := f.messages()
+	if n > 0 {
+		messages = messages[:n]
+	}
+	for _, msg := range messages {
+		m.fold(msg)
+	}
+	return m
 }
 
 // folded opens a new projection and folds the whole log.
@@ -147,7 +188,7 @@ func (f *fixture) catchUp(p *Projection) {
 // foldTo folds up to a sequence; 0 means all.
 func (f *fixture) foldTo(p *Projection, to events.Seq) {
 	f.t.Helper()
-	for _, m := range f.log.Messages() {
+	for _, m := range f.messages() {
 		if m.Seq <= p.Applied().Seq {
 			continue
 		}
@@ -158,6 +199,16 @@ func (f *fixture) foldTo(p *Projection, to events.Seq) {
 			f.t.Fatal(err)
 		}
 	}
+}
+
+// inMemory returns a push of the first app that is in memory, nil when it is not.
+func inMemory(p *Projection, id string) *push {
+	for _, t := range p.periods {
+		if u := t.pushes[pushID{1, id}]; u != nil {
+			return u
+		}
+	}
+	return nil
 }
 
 // must returns v, or fails the test.

@@ -26,6 +26,7 @@ func (p *Projection) Apply(m events.Message) error {
 	}
 	// The zone of the machine that reads the log must not get into rows (L3).
 	m.Time = m.Time.UTC()
+	p.turn(m.Time)
 	if err := p.fold(m); err != nil {
 		var bad *quarantineError
 		if !errors.As(err, &bad) {
@@ -84,7 +85,7 @@ func (p *Projection) fold(m events.Message) error {
 	if u == nil {
 		switch e.Kind.Shape() {
 		case events.ShapeCreated, events.ShapeFact:
-			u = p.createPush(a, e.Push, m.Time)
+			u = p.createPush(a, e.Push)
 		case events.ShapeRefused:
 			// Asking for an unknown push does not make it known.
 			return nil
@@ -168,41 +169,64 @@ func (p *Projection) change(u *push) {
 	}
 }
 
-// pushNumber makes numbers that sort by the day the log first saw a push, so
-// that old pushes are ranges of keys.
-func pushNumber(stored time.Time, n uint64) uint64 {
-	day := uint64(stored.Unix()) / uint64(24*60*60)
-	return day<<48 | n&(1<<48-1)
-}
-
-func (p *Projection) createPush(a *app, id string, stored time.Time) *push {
-	id = strings.Clone(id)
-	u := &push{app: a, id: id, no: pushNumber(stored, p.meta.NextPush)}
+// createPush makes a push that the log names for the first time, or again after it
+// was forgotten.
+func (p *Projection) createPush(a *app, id string) *push {
+	t := p.current()
+	u := &push{app: a, period: t, id: strings.Clone(id), no: pushNumber(t.no, p.meta.NextPush)}
 	p.meta.NextPush++
-	a.record.Pushes++
-	a.dirty = true
-	p.pushes[pushID{a.no, id}] = u
-	p.store.rows.put(pushNumberKey(a.no, u.no), []byte(id))
+	t.count++
+	if t.filter != nil {
+		t.filter.add(pushHash(a.no, u.id))
+		if p.filtered++; p.filtered > maxFiltered {
+			p.boundFilters()
+		}
+	}
+	t.pushes[u.key()] = u
+	p.store.rows.put(pushNumberKey(a.no, u.no), []byte(u.id))
 	return u
 }
 
 // loadPush returns a push, from memory or from the store, nil when it is not known.
 func (p *Projection) loadPush(a *app, id string) (*push, error) {
-	if u := p.pushes[pushID{a.no, id}]; u != nil {
-		return u, nil
+	u, err := p.find(a, id, p.readPush)
+	if err != nil || u == nil || u.inMemory() {
+		return u, err
 	}
-	u, err := p.readPush(a, id)
-	if err != nil || u == nil {
-		return nil, err
-	}
-	p.pushes[pushID{a.no, u.id}] = u
+	u.period.pushes[u.key()] = u
 	p.weigh(u)
 	return u, nil
 }
 
+// find returns a push from memory, or as read gives it from the store, nil when it
+// is not known. The newest period is asked first: most events are about new pushes.
+func (p *Projection) find(a *app, id string, read func(*period, *app, string) (*push, error)) (*push, error) {
+	for i := len(p.periods) - 1; i >= 0; i-- {
+		if u := p.periods[i].pushes[pushID{a.no, id}]; u != nil {
+			return u, nil
+		}
+	}
+	h := pushHash(a.no, id)
+	for i := len(p.periods) - 1; i >= 0; i-- {
+		if !p.periods[i].filter.has(h) {
+			continue
+		}
+		if u, err := read(p.periods[i], a, id); err != nil || u != nil {
+			return u, err
+		}
+	}
+	return nil, nil
+}
+
+func (u *push) key() pushID { return pushID{u.app.no, u.id} }
+
+// inMemory reports whether the push is the one the fold works on, not a reader's
+// own copy.
+func (u *push) inMemory() bool { return u.period.pushes[u.key()] == u }
+
 // readPush reads a push and its pages from the store into a copy of its own.
-func (p *Projection) readPush(a *app, id string) (*push, error) {
-	u, err := p.readRecord(a, id)
+func (p *Projection) readPush(t *period, a *app, id string) (*push, error) {
+	u, err := p.readRecord(t, a, id)
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -223,12 +247,20 @@ func (p *Projection) readPush(a *app, id string) (*push, error) {
 }
 
 // readRecord reads a push without its pages: decision state and counters.
-func (p *Projection) readRecord(a *app, id string) (*push, error) {
-	b, err := p.store.stored(pushKey(a.no, id))
+func (p *Projection) readRecord(t *period, a *app, id string) (*push, error) {
+	b, err := p.store.stored(pushKey(t.no, a.no, id))
 	if err != nil || b == nil {
 		return nil, err
 	}
-	return decodePush(a, strings.Clone(id), b)
+	u, err := decodePush(a, strings.Clone(id), b)
+	if err != nil {
+		return nil, err
+	}
+	if numberPeriod(u.no) != t.no {
+		return nil, errDamaged
+	}
+	u.period = t
+	return u, nil
 }
 
 // addPage adds a stored page; key is what follows the push in its key.

@@ -25,6 +25,8 @@ type history struct {
 	scale scale
 	// calm leaves out everything but facts and recalls.
 	calm bool
+	// pauses are those between two events.
+	pauses []time.Duration
 	// known are the pushes with a fact, recalls those asked for so far.
 	known   set
 	recalls []drawnRecall
@@ -44,17 +46,37 @@ func (s set) add(name string) bool {
 type drawnRecall struct{ app, push, id string }
 
 func drawHistory(r *rapid.T, s scale, calm bool) *history {
-	h := &history{fixture: newFixture(r), r: r, scale: s, calm: calm, known: set{}, ids: set{}}
-	if s == thousands {
+	h := &history{
+		fixture: newFixture(r), r: r, scale: s, calm: calm, known: set{}, ids: set{},
+		pauses: []time.Duration{time.Millisecond, 0, 700 * time.Millisecond, 10 * time.Second, 3 * time.Hour},
+	}
+	h.draw()
+	return h
+}
+
+// drawLong draws a history of weeks to years, of which old pushes are forgotten.
+// Its clock is set back now and then.
+func drawLong(r *rapid.T, s scale) *history {
+	const day = 24 * time.Hour
+	h := &history{
+		fixture: newFixture(r), r: r, scale: s, known: set{}, ids: set{},
+		pauses: []time.Duration{time.Second, -2 * time.Hour, 3 * time.Hour, 30 * time.Hour, 3 * day, 9 * day},
+	}
+	h.keep = pick(r, "keep", 8*day, 14*day, 30*day, time.Nanosecond, 0)
+	h.draw()
+	return h
+}
+
+func (h *history) draw() {
+	if h.scale == thousands {
 		for i := range 5 {
 			h.fact(events.PushSent, "p0", "fcm", block(i*1000, 1000)...)
 		}
 	}
-	for range rapid.IntRange(10, 70).Draw(r, "events") {
-		h.now = h.now.Add(pick(r, "pause", time.Millisecond, 0, 700*time.Millisecond, 10*time.Second, 3*time.Hour))
+	for range rapid.IntRange(10, 70).Draw(h.r, "events") {
+		h.now = h.now.Add(pick(h.r, "pause", h.pauses...))
 		h.step()
 	}
-	return h
 }
 
 func pick[T any](r *rapid.T, label string, list ...T) T {

@@ -53,7 +53,7 @@ func (p *Projection) EachNotification(ctx context.Context, app, id, channel, cur
 // false when the recall is not known.
 func (p *Projection) EachRecalled(ctx context.Context, app, recall, outcome, cursor string, f func(Device) error) (bool, error) {
 	p.mu.RLock()
-	u, i, err := p.lookupRecall(app, recall, p.peek)
+	u, i, err := p.lookupRecall(app, recall, p.readRecord)
 	p.mu.RUnlock()
 	if err != nil || u == nil {
 		return false, err
@@ -71,6 +71,9 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 	}
 	p.mu.RLock()
 	u, err := p.lookup(app, id)
+	if u != nil && int(layerNo) > len(u.recalls) {
+		u = nil // since the recall was looked up its push was forgotten, and came again
+	}
 	var order []uint8
 	if u != nil {
 		order = u.layerChannels(layerNo)
@@ -310,13 +313,9 @@ func (p *Projection) memberNotifications(app string, s events.Scope, heldOnly bo
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range pushes {
-			u, err := p.lookupAt(app, id, []member{m})
-			if err != nil {
+		for _, u := range pushes {
+			if err := p.readPages(u, []member{m}); err != nil {
 				return nil, err
-			}
-			if u == nil {
-				return nil, fmt.Errorf("%w: the device index names push %q", errDamaged, id)
 			}
 			n, ok := u.notification(m)
 			if !ok || heldOnly && n.Certainty == "" {
@@ -329,38 +328,52 @@ func (p *Projection) memberNotifications(app string, s events.Scope, heldOnly bo
 	return list, nil
 }
 
-// pushesOf returns the pushes that may have touched a device, newest first.
-func (p *Projection) pushesOf(a *app, m member) ([]string, error) {
-	seen := map[uint64]bool{}
-	for _, prefix := range []key{smallKey(a.no, m.ch, m.ord), largeKey(a.no, m.ch, m.ord>>pageBits)} {
+// pushesOf returns the pushes that may have touched a device, newest first and
+// without pages.
+func (p *Projection) pushesOf(a *app, m member) ([]*push, error) {
+	var list []*push
+	for i := len(p.periods) - 1; i >= 0; i-- {
+		numbers, err := p.touching(p.periods[i], a, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, no := range numbers {
+			id, err := p.store.get(pushNumberKey(a.no, no))
+			if err != nil {
+				return nil, err
+			}
+			if id == nil {
+				return nil, fmt.Errorf("%w: the device index names push %d", errDamaged, no)
+			}
+			u, err := p.numbered(a, no, string(id))
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, u)
+		}
+	}
+	return list, nil
+}
+
+// touching returns the numbers of the pushes of a period that may have touched a
+// device, newest first.
+func (p *Projection) touching(t *period, a *app, m member) ([]uint64, error) {
+	var list []uint64
+	for _, prefix := range []key{smallKey(t.no, a.no, m.ch, m.ord), largeKey(t.no, a.no, m.ch, m.ord>>pageBits)} {
 		rows, err := p.store.scan(scanOptions{from: prefix, to: prefix.end()})
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range rows {
 			r := reader{b: row.key[len(prefix):]}
-			seen[r.u64()] = true
+			list = append(list, r.u64())
 			if r.bad || len(r.b) != 0 {
 				return nil, errDamaged
 			}
 		}
 	}
-	numbers := make([]uint64, 0, len(seen))
-	for no := range seen {
-		numbers = append(numbers, no)
-	}
-	slices.Sort(numbers)
-	slices.Reverse(numbers)
-	ids := make([]string, 0, len(numbers))
-	for _, no := range numbers {
-		id, err := p.store.get(pushNumberKey(a.no, no))
-		if err != nil {
-			return nil, err
-		}
-		if id == nil {
-			return nil, errDamaged
-		}
-		ids = append(ids, string(id))
-	}
-	return ids, nil
+	slices.Sort(list)
+	list = slices.Compact(list)
+	slices.Reverse(list)
+	return list, nil
 }

@@ -7,19 +7,23 @@ import "encoding/binary"
 //	M                                        position and counters of the projection
 //	a <app>                                  app record: number, channels
 //	d <app no> <channel> <page>              256 device tokens, by ordinal
-//	i <app no> <channel> <ordinal> <push no> a small push touches this device
-//	j <app no> <channel> <page> <push no>    a large push touches this page
+//	i <period> <app no> <channel> <ordinal> <push no>
+//	                                         a small push touches this device
+//	j <period> <app no> <channel> <page> <push no>
+//	                                         a large push touches this page
 //	k <app no> <hash of key>                 idempotency key and its answer
-//	n <app no> <push id>                     push record with all counters
-//	o <app no> <recall id>                   a running recall -> push id
+//	n <period> <app no> <push id>            push record with all counters
+//	o <period> <app no> <recall id>          a running recall -> push id
 //	p <app no> <push no>                     push id, newest last
 //	q <seq>                                  quarantined message
-//	r <app no> <recall id>                   recall -> push id, newest last
+//	r <period> <app no> <recall id>          recall -> push id, newest last
 //	s <push no> <layer> <channel> <page>     page of notification bytes
 //	t <push no> <channel> <page> <send>      which devices a send of the vendor reached
 //	u <app no> <user> 00 <channel> <ordinal> a device of the user
 //
-// Layer 0 holds facts, layer n the marks of the push's n-th recall.
+// Layer 0 holds facts, layer n the marks of the push's n-th recall. The period is
+// that of the push, two bytes, and a push number begins with it: everything of a
+// period's pushes is one range in each kind of row.
 const (
 	rowMeta       = 'M'
 	rowApp        = 'a'
@@ -37,9 +41,13 @@ const (
 	rowUser       = 'u'
 )
 
+// periodRows are the rows with the period right after the first byte.
+const periodRows = string(rowSmall) + string(rowLarge) + string(rowPush) + string(rowOpen) + string(rowRecall) +
+	string(rowPage) + string(rowSend)
+
 // schema is the version of all of the above; a store of another schema is
 // rebuilt from the log.
-const schema = 2
+const schema = 3
 
 // key builds row keys; each method appends one part.
 type key []byte
@@ -63,9 +71,12 @@ func (k key) end() []byte {
 	return nil
 }
 
-func metaKey() key                      { return newKey(rowMeta) }
-func appKey(name string) key            { return newKey(rowApp).text(name) }
-func pushKey(app uint32, id string) key { return newKey(rowPush).u32(app).text(id) }
+func metaKey() key           { return newKey(rowMeta) }
+func appKey(name string) key { return newKey(rowApp).text(name) }
+
+func pushKey(period uint16, app uint32, id string) key {
+	return newKey(rowPush).u16(period).u32(app).text(id)
+}
 
 func pushNumberKey(app uint32, no uint64) key { return newKey(rowPushNumber).u32(app).u64(no) }
 
@@ -73,21 +84,27 @@ func tokensKey(app uint32, ch uint8, page uint32) key {
 	return newKey(rowTokens).u32(app).u8(ch).u32(page)
 }
 
-func smallKey(app uint32, ch uint8, ord uint32) key {
-	return newKey(rowSmall).u32(app).u8(ch).u32(ord)
+func smallKey(period uint16, app uint32, ch uint8, ord uint32) key {
+	return newKey(rowSmall).u16(period).u32(app).u8(ch).u32(ord)
 }
 
-func largeKey(app uint32, ch uint8, page uint32) key {
-	return newKey(rowLarge).u32(app).u8(ch).u32(page)
+func largeKey(period uint16, app uint32, ch uint8, page uint32) key {
+	return newKey(rowLarge).u16(period).u32(app).u8(ch).u32(page)
 }
 
 func claimKey(app uint32, k string) key {
 	return append(newKey(rowKey).u32(app), hashToken(k).bytes()...)
 }
 
-func openKey(app uint32, recall string) key   { return newKey(rowOpen).u32(app).text(recall) }
-func recallKey(app uint32, recall string) key { return newKey(rowRecall).u32(app).text(recall) }
-func quarantineKey(seq uint64) key            { return newKey(rowQuarantine).u64(seq) }
+func openKey(period uint16, app uint32, recall string) key {
+	return newKey(rowOpen).u16(period).u32(app).text(recall)
+}
+
+func recallKey(period uint16, app uint32, recall string) key {
+	return newKey(rowRecall).u16(period).u32(app).text(recall)
+}
+
+func quarantineKey(seq uint64) key { return newKey(rowQuarantine).u64(seq) }
 
 func pageKey(push uint64, layer uint16, ch uint8, page uint32) key {
 	return newKey(rowPage).u64(push).u16(layer).u8(ch).u32(page)

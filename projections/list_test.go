@@ -41,23 +41,6 @@ func TestHistogramQuantiles(t *testing.T) {
 	}
 }
 
-// Numbers of pushes sort by the day the log first saw them, then by arrival.
-func TestPushNumbersSortByDay(t *testing.T) {
-	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	var last uint64
-	for i := range 400 {
-		n := pushNumber(day.Add(time.Duration(i)*13*time.Hour), uint64(i+1))
-		if n <= last {
-			t.Fatalf("push %d has number %x after %x", i, n, last)
-		}
-		last = n
-	}
-	before, after := pushNumber(day.Add(-time.Nanosecond), 1<<40), pushNumber(day, 1)
-	if before >= after {
-		t.Errorf("the last push of a day, %x, sorts after the first of the next, %x", before, after)
-	}
-}
-
 // filled has 30 pushes, 30 recalls, 30 bad events, and one push with holders on
 // two channels over several pages.
 func filled(t *testing.T) (*fixture, *Projection) {

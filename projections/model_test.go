@@ -14,12 +14,17 @@ type model struct {
 	apps        map[string]*modelApp
 	quarantined []events.Seq
 	applied     events.Seq
+	// keep is how long pushes are kept, 0 for ever; week is the newest week of
+	// the log.
+	keep time.Duration
+	week int64
 }
 
 type modelApp struct {
 	channels []string
 	// devices are those of a channel in the order in which the log named them.
 	devices map[string][]string
+	named   map[spot]bool
 	users   map[string]map[spot]bool
 	pushes  map[string]*modelPush
 	order   []string
@@ -33,6 +38,7 @@ type spot struct{ channel, device string }
 
 type modelPush struct {
 	id          string
+	week        int64
 	first, last events.Seq
 	decision    events.Seq
 	earliest    time.Time
@@ -43,7 +49,10 @@ type modelPush struct {
 	channels      []string
 	notifications map[spot]map[string]bool
 	commands      map[string]events.Seq
-	recalls       []*modelRecall
+	// sends are the channels with a known send of the vendor, of those that
+	// need to know.
+	sends   map[string]bool
+	recalls []*modelRecall
 }
 
 type modelRecall struct {
@@ -64,6 +73,31 @@ type modelMark struct {
 }
 
 func newModel() *model { return &model{apps: map[string]*modelApp{}} }
+
+const week = 7 * 24 * time.Hour
+
+// forget drops the pushes of whole weeks older than keep when a new week begins.
+func (m *model) forget(stored time.Time) {
+	unix := time.Unix(0, 0)
+	now := int64(stored.Sub(unix) / week)
+	if now <= m.week {
+		return
+	}
+	m.week = now
+	oldest := int64(stored.Add(-m.keep).Sub(unix) / week)
+	for _, a := range m.apps {
+		for id, u := range a.pushes {
+			if m.keep == 0 || u.week >= oldest {
+				continue
+			}
+			delete(a.pushes, id)
+			a.order = slices.DeleteFunc(a.order, func(o string) bool { return o == id })
+			for _, r := range u.recalls {
+				delete(a.recalls, r.Recall)
+			}
+		}
+	}
+}
 
 var factWords = map[events.Kind]string{
 	events.PushSent: "sent", events.PushFailed: "failed", events.DeliveryDelivered: "delivered",
@@ -149,6 +183,7 @@ func (a *modelApp) scoped(s events.Scope, n spot) bool {
 // fold applies a message.
 func (m *model) fold(msg events.Message) {
 	m.applied = msg.Seq
+	m.forget(msg.Time)
 	if !m.use(msg) {
 		m.quarantined = append(m.quarantined, msg.Seq)
 	}
@@ -163,7 +198,7 @@ func (m *model) use(msg events.Message) bool {
 	a := m.apps[e.App]
 	if a == nil {
 		a = &modelApp{
-			devices: map[string][]string{}, users: map[string]map[spot]bool{},
+			devices: map[string][]string{}, named: map[spot]bool{}, users: map[string]map[spot]bool{},
 			pushes: map[string]*modelPush{}, recalls: map[string]*modelPush{}, keys: map[string]events.Key{},
 		}
 		m.apps[e.App] = a
@@ -186,7 +221,7 @@ func (m *model) use(msg events.Message) bool {
 		default:
 			return false
 		}
-		u = &modelPush{id: e.Push, first: msg.Seq, notifications: map[spot]map[string]bool{}, commands: map[string]events.Seq{}}
+		u = &modelPush{id: e.Push, week: m.week, first: msg.Seq, notifications: map[spot]map[string]bool{}, commands: map[string]events.Seq{}, sends: map[string]bool{}}
 		a.pushes[e.Push] = u
 		a.order = append(a.order, e.Push)
 	}
@@ -209,6 +244,9 @@ func (a *modelApp) usePush(u *modelPush, e *events.Event, msg events.Message) bo
 	case *events.Fact:
 		u.saw(e, msg)
 		u.started = u.started || e.Kind != events.PushFailed
+		if d.Send != "" && slices.Contains([]string{"wecom", "dingtalk"}, d.Channel) {
+			u.sends[d.Channel] = true
+		}
 		for i, device := range d.Devices {
 			user := ""
 			if len(d.Users) > 0 {
@@ -259,7 +297,8 @@ func (a *modelApp) fact(u *modelPush, n spot, word, user string, stored time.Tim
 	if !slices.Contains(u.channels, n.channel) {
 		u.channels = append(u.channels, n.channel)
 	}
-	if !a.known(n) {
+	if !a.named[n] {
+		a.named[n] = true
 		a.devices[n.channel] = append(a.devices[n.channel], n.device)
 	}
 	if user != "" {
@@ -278,16 +317,6 @@ func (a *modelApp) fact(u *modelPush, n spot, word, user string, stored time.Tim
 	if news {
 		a.late(u, n, stored)
 	}
-}
-
-// known reports whether the log has named the device.
-func (a *modelApp) known(n spot) bool {
-	for _, u := range a.pushes {
-		if u.notifications[n] != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // late lets the strongest recall that watches take a notification.

@@ -144,7 +144,7 @@ func (a *modelApp) push(name string, u *modelPush, now time.Time) Push {
 			slot = u.created.Slot
 			profile = cmp.Or(u.created.Profile, channels.Native)
 		}
-		switch c.Method = channels.Resolve(channels.Ask{Profile: profile, Channel: channel, Action: channels.Recall, Slot: slot, Sends: true, WholeSends: true}).Method; c.Method {
+		switch c.Method = channels.Resolve(channels.Ask{Profile: profile, Channel: channel, Action: channels.Recall, Slot: slot, Sends: u.sends[channel], WholeSends: true}).Method; c.Method {
 		case channels.None:
 			c.Unreachable = c.Certain + c.Possible
 		case channels.Withhold:
@@ -281,7 +281,7 @@ func (a *modelApp) targets(u *modelPush, action string, s events.Scope) []Target
 		if !slices.Contains(u.channels, channel) {
 			continue
 		}
-		t, any := Target{Channel: channel}, s.Whole()
+		t, any := Target{Channel: channel, Sends: u.sends[channel]}, s.Whole()
 		for _, device := range a.devices[channel] {
 			n := spot{channel, device}
 			if !a.scoped(s, n) {

@@ -25,8 +25,8 @@ func TestOrderOfFacts(t *testing.T) {
 		p := shuffled.open(shuffled.config(vfs.NewMem()))
 		defer closeNow(r, p)
 		shuffled.catchUp(p)
-		sameFacts(r, p, modelOf(h.log.Messages()))
-		forgetsNobody(r, p, modelOf(shuffled.log.Messages()), shuffled.now)
+		sameFacts(r, p, h.model(0))
+		forgetsNobody(r, p, shuffled.model(0), shuffled.now)
 	})
 }
 

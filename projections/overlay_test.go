@@ -99,7 +99,7 @@ func TestEviction(t *testing.T) {
 			t.Fatal(err)
 		}
 		total, oldest := 0, p.tick
-		for _, u := range p.pushes {
+		for _, u := range p.periods[0].pushes {
 			total += u.size()
 			oldest = min(oldest, u.used)
 		}
@@ -109,10 +109,10 @@ func TestEviction(t *testing.T) {
 		if i > 200 && total < c.Memory/2 {
 			t.Fatalf("after %d pushes only %d bytes of %d are used", i, total, c.Memory)
 		}
-		if n := len(p.pushes); uint64(2*n) < p.tick-oldest {
+		if n := len(p.periods[0].pushes); uint64(2*n) < p.tick-oldest {
 			t.Fatalf("the %d pushes in memory are not the ones used last", n)
 		}
-		if p.pushes[pushID{1, "busy"}] == nil {
+		if inMemory(p, "busy") == nil {
 			t.Fatal("the busiest push was evicted")
 		}
 	}
@@ -122,7 +122,7 @@ func TestEviction(t *testing.T) {
 	if err := p.Checkpoint(); err != nil {
 		t.Fatal(err)
 	}
-	if p.pushes[pushID{1, "p0"}] == nil || p.cost > c.Memory {
+	if inMemory(p, "p0") == nil || p.cost > c.Memory {
 		t.Errorf("the push used last is not in memory, or too much is: %d", p.cost)
 	}
 }

@@ -28,6 +28,13 @@ type Config struct {
 	// Memory is how much pushes may take in memory before the ones not used
 	// lately are dropped and read again when needed. Default 256 MiB.
 	Memory int
+	// Keep is how long a push is kept after the log first saw it, by the log's
+	// time; 0 keeps it for ever. Pushes go by whole weeks, as the first event of
+	// a new one is folded, so the last of them at most two weeks later. It must be
+	// longer than every recall window. A change counts from the next week on,
+	// for pushes that are still there; a rebuild has what Keep says now. With 0
+	// looking up what is not known costs in proportion to the weeks with pushes.
+	Keep time.Duration
 	// CheckpointFacts and CheckpointPushes are how many changes make a
 	// checkpoint due. Defaults 1,000,000 and 20,000.
 	CheckpointFacts  int
@@ -68,16 +75,18 @@ type Projection struct {
 	store *store
 
 	// mu guards everything below; the fold holds it for one message at a time.
-	mu      sync.RWMutex
-	meta    meta
-	apps    map[string]*app
-	pushes  map[pushID]*push
-	changed []*push
+	mu   sync.RWMutex
+	meta meta
+	apps map[string]*app
+	// periods are those that have pushes, oldest first, and dropped those that
+	// are forgotten but not yet dropped from the store.
+	periods []*period
+	dropped span
+	// filtered is how many pushes filters are kept for.
+	filtered uint64
+	changed  []*push
 	// cost is what pushes take in memory as of the last checkpoint, in bytes.
-	cost int
-	// owed are the recalls that may have notifications without a command. It
-	// is derived: filled again from the open recalls at start.
-	owed    map[owedRecall]struct{}
+	cost    int
 	facts   int
 	tick    uint64
 	decoder events.Decoder
@@ -102,14 +111,17 @@ type pushID struct {
 
 // Open opens or creates the projection and checks that it belongs to the log.
 func Open(ctx context.Context, c Config) (*Projection, error) {
+	if c.Keep < 0 {
+		return nil, fmt.Errorf("keep is %s, at least 0 is needed, which keeps pushes for ever", c.Keep)
+	}
 	c.setDefaults()
 	s, err := openStore(c.Dir, c.FS, c.Cache, c.Logger)
 	if err != nil {
 		return nil, err
 	}
 	p := &Projection{
-		c: c, store: s, apps: map[string]*app{}, pushes: map[pushID]*push{},
-		owed: map[owedRecall]struct{}{}, moved: make(chan struct{}), due: make(chan struct{}, 1), settled: make(chan struct{}),
+		c: c, store: s, apps: map[string]*app{},
+		moved: make(chan struct{}), due: make(chan struct{}, 1), settled: make(chan struct{}),
 	}
 	if err := p.load(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
@@ -154,10 +166,12 @@ func (p *Projection) load(ctx context.Context) error {
 			m.Applied, info.First, p.c.Dir)
 	}
 	p.meta = m
-	if err := p.loadApps(); err != nil {
-		return err
+	for _, load := range []func() error{p.loadPeriods, p.loadFilters, p.loadApps, p.loadOwed} {
+		if err := load(); err != nil {
+			return err
+		}
 	}
-	return p.loadOwed()
+	return nil
 }
 
 // Close writes a last checkpoint and closes the store. Run must have returned;

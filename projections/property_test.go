@@ -24,31 +24,35 @@ func scales(r *rapid.T) scale {
 	}
 }
 
-func modelOf(messages []events.Message) *model {
-	m := newModel()
-	for _, msg := range messages {
-		m.fold(msg)
+// drawEither draws a history of hours, or a long one.
+func drawEither(r *rapid.T, s scale) *history {
+	if rapid.Bool().Draw(r, "long") {
+		return drawLong(r, s)
 	}
-	return m
+	return drawHistory(r, s, false)
 }
 
 // The projection answers every question as the model does, wherever it was
-// checkpointed, evicted and reopened on the way, and its content is the one of
-// an undisturbed fold (L3).
+// checkpointed, evicted and reopened on the way and whatever it forgot, and its
+// content is the one of an undisturbed fold (L3).
 func TestProjectionIsTheModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		checkDisturbed(r, drawHistory(r, scales(r), false), rapid.Uint64().Draw(r, "disturbances"))
+		checkDisturbed(r, drawEither(r, scales(r)), rapid.Uint64().Draw(r, "disturbances"))
 	})
 }
 
 // The large histories are rare above; here every run has some of each size.
 func TestProjectionIsTheModelAtEverySize(t *testing.T) {
 	for _, s := range []scale{tens, hundreds, thousands} {
-		draw := rapid.Custom(func(r *rapid.T) *history { return drawHistory(r, s, false) })
-		for seed := range max(1, 3/slower) {
-			h := draw.Example(seed)
-			h.t = t
-			checkDisturbed(t, h, uint64(seed))
+		for _, draw := range []*rapid.Generator[*history]{
+			rapid.Custom(func(r *rapid.T) *history { return drawHistory(r, s, false) }),
+			rapid.Custom(func(r *rapid.T) *history { return drawLong(r, s) }),
+		} {
+			for seed := range max(1, 2/slower) {
+				h := draw.Example(seed)
+				h.t = t
+				checkDisturbed(t, h, uint64(seed))
+			}
 		}
 	}
 }
@@ -62,7 +66,7 @@ func checkDisturbed(t tester, h *history, seed uint64) {
 	c.Memory = []int{1, 1 << 30}[rng.IntN(2)]
 	p := h.open(c)
 	defer func() { closeNow(t, p) }()
-	messages := h.log.Messages()
+	messages := h.messages()
 	halfway := rng.IntN(len(messages))
 	for i, m := range messages {
 		for _, fold := range []*Projection{p, undisturbed} {
@@ -80,10 +84,10 @@ func checkDisturbed(t tester, h *history, seed uint64) {
 			p = h.open(c)
 		}
 		if i == halfway {
-			compare(t, p, modelOf(messages[:i+1]))
+			compare(t, p, h.model(i+1))
 		}
 	}
-	compare(t, p, modelOf(messages))
+	compare(t, p, h.model(0))
 	if got, want := must(p.Digest())(t), must(undisturbed.Digest())(t); got != want {
 		t.Fatal("the content depends on checkpoints, memory or restarts")
 	}
@@ -99,7 +103,7 @@ func closeNow(t tester, p *Projection) {
 // Run with any limits comes to the same content as a plain fold (L3).
 func TestRunAnyLimits(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		h := drawHistory(r, scales(r), false)
+		h := drawEither(r, scales(r))
 		plain := h.open(h.config(vfs.NewMem()))
 		defer closeNow(r, plain)
 		h.catchUp(plain)
@@ -108,6 +112,9 @@ func TestRunAnyLimits(t *testing.T) {
 		c.CheckpointFacts = rapid.IntRange(1, 2000).Draw(r, "facts")
 		c.CheckpointPushes = rapid.IntRange(1, 3).Draw(r, "pushes")
 		c.CheckpointEvery = time.Duration(rapid.IntRange(10, 10_000).Draw(r, "every")) * time.Microsecond
+		c.Log = brokenLog{h.log, func(ctx context.Context, from events.Seq, handle func(events.Message) error) error {
+			return h.log.Follow(ctx, from, func(m events.Message) error { return handle(h.dated(m)) })
+		}}
 		end := events.Seq(len(h.log.Messages()))
 		p := h.open(c)
 		runTo(r, p, events.Seq(rapid.IntRange(0, int(end)).Draw(r, "stop")))

@@ -13,9 +13,11 @@ import (
 
 // push is one push in memory: its decision state, counters and pages.
 type push struct {
-	app *app
-	no  uint64
-	id  string
+	app    *app
+	period *period
+	// no begins with the period, see pushNumber.
+	no uint64
+	id string
 	// first and last are the sequences of its first and last event.
 	first, last events.Seq
 	state       ledger.Push

@@ -2,9 +2,7 @@ package projections
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,10 +18,7 @@ func (p *Projection) lookup(app, id string) (*push, error) {
 	if a == nil {
 		return nil, nil
 	}
-	if u := p.pushes[pushID{a.no, id}]; u != nil {
-		return u, nil
-	}
-	return p.readPush(a, id)
+	return p.find(a, id, p.readPush)
 }
 
 // peek is lookup without pages, for what the counters answer: a push of millions
@@ -33,34 +28,48 @@ func (p *Projection) peek(app, id string) (*push, error) {
 	if a == nil {
 		return nil, nil
 	}
-	if u := p.pushes[pushID{a.no, id}]; u != nil {
+	return p.find(a, id, p.readRecord)
+}
+
+// within is find for a push of which the period is known.
+func (t *period) within(a *app, id string, read func(*period, *app, string) (*push, error)) (*push, error) {
+	if u := t.pushes[pushID{a.no, id}]; u != nil {
 		return u, nil
 	}
-	return p.readRecord(a, id)
+	return read(t, a, id)
 }
 
 // lookupAt is lookup with only the pages that some devices are on.
 func (p *Projection) lookupAt(app, id string, members []member) (*push, error) {
 	u, err := p.peek(app, id)
-	if err != nil || u == nil || p.pushes[pushID{u.app.no, id}] == u {
-		return u, err
+	if err != nil || u == nil {
+		return nil, err
+	}
+	return u, p.readPages(u, members)
+}
+
+// readPages adds the pages that some devices are on to a push that was found
+// without pages.
+func (p *Projection) readPages(u *push, members []member) error {
+	if u.inMemory() {
+		return nil
 	}
 	for _, m := range members {
 		for no := range len(u.recalls) + 1 {
 			k := pageKey(u.no, uint16(no), m.ch, m.ord>>pageBits)
 			b, err := p.store.stored(k)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if b == nil {
 				continue
 			}
 			if err := u.addPage(k[9:], b); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return u, nil
+	return nil
 }
 
 // Push returns what is known of a push, nil when nothing is. now decides
@@ -73,70 +82,6 @@ func (p *Projection) Push(app, id string, now time.Time) (*Push, error) {
 		return nil, err
 	}
 	return p.viewPush(u, now), nil
-}
-
-// Page selects a part of a list, newest first.
-type Page struct {
-	// Cursor is what the list before returned as next; "" begins.
-	Cursor string
-	// Limit bounds the entries; 0 means DefaultPage, more than MaxPage is cut.
-	Limit int
-}
-
-// The sizes of a page of a list (L11).
-const (
-	DefaultPage = 50
-	MaxPage     = 1000
-)
-
-func (g Page) limit() int {
-	if g.Limit <= 0 {
-		return DefaultPage
-	}
-	return min(g.Limit, MaxPage)
-}
-
-// ErrCursor is a cursor that no list gave out.
-var ErrCursor = errors.New("the cursor is not one of this list")
-
-// Pushes lists an app's pushes, newest first.
-func (p *Projection) Pushes(app string, g Page, now time.Time) (list []Push, next string, err error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	list = []Push{}
-	a := p.findApp(app)
-	if a == nil {
-		return list, "", nil
-	}
-	prefix := newKey(rowPushNumber).u32(a.no)
-	o := scanOptions{from: prefix, to: prefix.end(), reverse: true, limit: g.limit() + 1}
-	if g.Cursor != "" {
-		n, err := strconv.ParseUint(g.Cursor, 36, 64)
-		if err != nil {
-			return nil, "", ErrCursor
-		}
-		o.to = pushNumberKey(a.no, n)
-	}
-	rows, err := p.store.scan(o)
-	if err != nil {
-		return nil, "", err
-	}
-	for i, r := range rows {
-		if i == g.limit() {
-			last := reader{b: rows[i-1].key[5:]}
-			next = strconv.FormatUint(last.u64(), 36)
-			break
-		}
-		u, err := p.peek(app, string(r.value))
-		if err != nil {
-			return nil, "", err
-		}
-		if u == nil {
-			return nil, "", errDamaged
-		}
-		list = append(list, *p.viewPush(u, now))
-	}
-	return list, next, nil
 }
 
 // State is what a decision needs of a push and its app.
@@ -181,7 +126,7 @@ func (p *Projection) State(app, id string, scope events.Scope) (State, error) {
 func (p *Projection) Recall(app, id string) (*Recall, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, id, p.peek)
+	u, i, err := p.lookupRecall(app, id, p.readRecord)
 	if err != nil || u == nil {
 		return nil, err
 	}
@@ -189,17 +134,35 @@ func (p *Projection) Recall(app, id string) (*Recall, error) {
 	return &v, nil
 }
 
-// lookupRecall returns a recall's push, found by lookup or peek, and its index.
-func (p *Projection) lookupRecall(app, id string, lookup func(app, id string) (*push, error)) (*push, int, error) {
+// lookupRecall returns a recall's push, as read gives it when it is not in memory,
+// and the recall's index. It is nil when there is none such, or no longer.
+func (p *Projection) lookupRecall(app, id string, read func(*period, *app, string) (*push, error)) (*push, int, error) {
 	a := p.findApp(app)
 	if a == nil {
 		return nil, 0, nil
 	}
-	name, err := p.store.get(recallKey(a.no, id))
-	if err != nil || name == nil {
+	t, name, err := p.recallRow(a, id)
+	if err != nil || t == nil {
 		return nil, 0, err
 	}
-	u, err := lookup(app, string(name))
+	return t.recall(a, name, id, read)
+}
+
+// recallRow returns the period and the push of a recall, nil when there is none
+// such.
+func (p *Projection) recallRow(a *app, id string) (*period, string, error) {
+	for i := len(p.periods) - 1; i >= 0; i-- {
+		t := p.periods[i]
+		if name, err := p.store.get(recallKey(t.no, a.no, id)); err != nil || name != nil {
+			return t, string(name), err
+		}
+	}
+	return nil, "", nil
+}
+
+// recall returns the push and the index of a recall that has a row in the period.
+func (t *period) recall(a *app, name, id string, read func(*period, *app, string) (*push, error)) (*push, int, error) {
+	u, err := t.within(a, name, read)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -211,39 +174,6 @@ func (p *Projection) lookupRecall(app, id string, lookup func(app, id string) (*
 		return nil, 0, errDamaged
 	}
 	return u, i, nil
-}
-
-// Recalls lists an app's recalls, newest first (recall ids sort by time).
-func (p *Projection) Recalls(app string, g Page) (list []Recall, next string, err error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	list = []Recall{}
-	a := p.findApp(app)
-	if a == nil {
-		return list, "", nil
-	}
-	prefix := newKey(rowRecall).u32(a.no)
-	o := scanOptions{from: prefix, to: prefix.end(), reverse: true, limit: g.limit() + 1}
-	if g.Cursor != "" {
-		o.to = recallKey(a.no, g.Cursor)
-	}
-	rows, err := p.store.scan(o)
-	if err != nil {
-		return nil, "", err
-	}
-	for i, r := range rows {
-		if i == g.limit() {
-			return list, list[len(list)-1].Recall, nil
-		}
-		u, n, err := p.lookupRecall(app, string(r.key[5:]), p.peek)
-		if err != nil {
-			return nil, "", err
-		}
-		if u != nil {
-			list = append(list, p.viewRecall(u, n))
-		}
-	}
-	return list, "", nil
 }
 
 // Key returns the claim of an idempotency key, nil when it is free.
@@ -265,39 +195,9 @@ func (p *Projection) Key(app, k string) (*events.Key, error) {
 	return &s.Key, nil
 }
 
-// Quarantined lists the messages the fold passed over, newest first, and how
-// many there are in all.
-func (p *Projection) Quarantined(g Page) (list []Quarantined, next string, total uint64, err error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	o := scanOptions{from: newKey(rowQuarantine), to: newKey(rowQuarantine).end(), reverse: true, limit: g.limit() + 1}
-	if g.Cursor != "" {
-		n, err := strconv.ParseUint(g.Cursor, 10, 64)
-		if err != nil {
-			return nil, "", 0, ErrCursor
-		}
-		o.to = quarantineKey(n)
-	}
-	rows, err := p.store.scan(o)
-	if err != nil {
-		return nil, "", 0, err
-	}
-	list = []Quarantined{}
-	for i, r := range rows {
-		if i == g.limit() {
-			next = strconv.FormatUint(uint64(list[len(list)-1].Position.Seq), 10)
-			break
-		}
-		var q Quarantined
-		if err := json.Unmarshal(r.value, &q); err != nil {
-			return nil, "", 0, errDamaged
-		}
-		list = append(list, q)
-	}
-	return list, next, p.meta.Quarantined, nil
-}
-
-// Stats are the projection's own figures.
+// Stats are the projection's own figures. Pushes and notifications are those that
+// are kept, see Config.Keep; apps, devices and quarantined messages are never
+// forgotten.
 type Stats struct {
 	Applied       events.Position `json:"applied"`
 	AppliedTime   time.Time       `json:"applied_time,omitzero"`
@@ -319,8 +219,12 @@ func (p *Projection) Stats() Stats {
 		disk = p.store.db.Metrics().DiskSpaceUsage()
 	}
 	s := Stats{
-		Applied: p.appliedLocked(), AppliedTime: p.meta.AppliedTime, Apps: len(p.apps), Pushes: p.meta.NextPush - 1,
-		Notifications: p.meta.Notifications, Quarantined: p.meta.Quarantined, DiskBytes: disk,
+		Applied: p.appliedLocked(), AppliedTime: p.meta.AppliedTime, Apps: len(p.apps),
+		Quarantined: p.meta.Quarantined, DiskBytes: disk,
+	}
+	for _, t := range p.periods {
+		s.Pushes += t.count
+		s.Notifications += t.notifications
 	}
 	for _, a := range p.apps {
 		for _, d := range a.dicts {

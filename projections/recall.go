@@ -24,9 +24,9 @@ var (
 // event is marked. The plan is thus part of the fold, the same on every replay,
 // and its size is fixed here for good (L8).
 func (p *Projection) foldRequested(u *push, q *events.Requested, m events.Message) error {
-	if v, err := p.store.get(recallKey(u.app.no, q.Recall)); err != nil {
+	if t, _, err := p.recallRow(u.app, q.Recall); err != nil {
 		return err
-	} else if v != nil {
+	} else if t != nil {
 		return quarantined(fmt.Errorf("data.recall: %s exists", q.Recall))
 	}
 	if len(u.recalls) >= maxRecallIndex {
@@ -40,8 +40,8 @@ func (p *Projection) foldRequested(u *push, q *events.Requested, m events.Messag
 		return err
 	}
 	u.recalls = append(u.recalls, r)
-	p.store.rows.put(recallKey(u.app.no, q.Recall), []byte(u.id))
-	p.store.rows.put(openKey(u.app.no, q.Recall), []byte(u.id))
+	p.store.rows.put(recallKey(u.period.no, u.app.no, q.Recall), []byte(u.id))
+	p.store.rows.put(openKey(u.period.no, u.app.no, q.Recall), []byte(u.id))
 	u.app.record.LastRecall = m.Time.UTC()
 	u.app.dirty = true
 	return nil
@@ -297,7 +297,7 @@ func (p *Projection) foldClosed(u *push, k events.Kind, d *events.Closed) (bool,
 	if r == nil {
 		return false, quarantined(errUnknownRecall)
 	}
-	p.store.rows.delete(openKey(u.app.no, d.Recall))
+	p.store.rows.delete(openKey(u.period.no, u.app.no, d.Recall))
 	return k == events.RecallAborted && r.State == ledger.Running, nil
 }
 
@@ -325,9 +325,10 @@ func (p *Projection) release(u *push, recall string, m events.Message) error {
 	return failed
 }
 
-// openRecalls reads the recalls that still run.
-func (p *Projection) openRecalls() ([]owedRecall, error) {
-	rows, err := p.store.scan(scanOptions{from: newKey(rowOpen), to: newKey(rowOpen).end()})
+// openRecalls reads the recalls of a period's pushes that still run.
+func (p *Projection) openRecalls(t *period) ([]owedRecall, error) {
+	prefix := newKey(rowOpen).u16(t.no)
+	rows, err := p.store.scan(scanOptions{from: prefix, to: prefix.end()})
 	if err != nil {
 		return nil, err
 	}
@@ -337,7 +338,7 @@ func (p *Projection) openRecalls() ([]owedRecall, error) {
 	}
 	list := make([]owedRecall, 0, len(rows))
 	for _, r := range rows {
-		k := reader{b: r.key[1:]}
+		k := reader{b: r.key[len(prefix):]}
 		name := names[k.fixed32()]
 		if name == "" {
 			return nil, errDamaged

@@ -43,6 +43,9 @@ func openStore(dir string, fs vfs.FS, cache int64, l *slog.Logger) (*store, erro
 		MaxOpenFiles:          1000,
 		CacheSize:             cache,
 		Logger:                pebbleLogger{l},
+		// Or a store with little to write would keep dropped ranges on the disk
+		// until it has filled its memory table.
+		FlushDelayDeleteRange: 10 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) {
 			return 1, 2
 		},
@@ -87,8 +90,10 @@ type meta struct {
 	NextApp     uint32    `json:"next_app"`
 	NextPush    uint64    `json:"next_push"`
 	Quarantined uint64    `json:"quarantined"`
-	// Notifications counts all notifications of all pushes.
-	Notifications uint64 `json:"notifications"`
+	// Period is the newest period that the log's time has reached; it never
+	// goes back. Periods are those that have pushes, oldest first.
+	Period  uint16         `json:"period"`
+	Periods []storedPeriod `json:"periods"`
 }
 
 func (s *store) readMeta() (meta, bool, error) {

@@ -34,7 +34,7 @@ type owedRecall struct{ app, push, recall string }
 func (p *Projection) owe(u *push, i int) {
 	for _, c := range u.recalls[i].channels {
 		if c.due() > 0 {
-			p.owed[owedRecall{u.app.name, u.id, u.state.Recalls[i].Recall}] = struct{}{}
+			u.period.owed[owedRecall{u.app.name, u.id, u.state.Recalls[i].Recall}] = struct{}{}
 			return
 		}
 	}
@@ -42,12 +42,14 @@ func (p *Projection) owe(u *push, i int) {
 
 // loadOwed fills owed after a start.
 func (p *Projection) loadOwed() error {
-	open, err := p.openRecalls()
-	if err != nil {
-		return err
-	}
-	for _, o := range open {
-		p.owed[o] = struct{}{}
+	for _, t := range p.periods {
+		open, err := p.openRecalls(t)
+		if err != nil {
+			return err
+		}
+		for _, o := range open {
+			t.owed[o] = struct{}{}
+		}
 	}
 	return nil
 }
@@ -57,17 +59,19 @@ func (p *Projection) loadOwed() error {
 func (p *Projection) Owed() ([]Work, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := make([]Work, 0, len(p.owed))
-	for o := range p.owed {
-		w, err := p.work(o)
-		if err != nil {
-			return nil, err
+	list := []Work{}
+	for _, t := range p.periods {
+		for o := range t.owed {
+			w, err := p.work(o)
+			if err != nil {
+				return nil, err
+			}
+			if len(w.Due) == 0 {
+				delete(t.owed, o)
+				continue
+			}
+			list = append(list, w)
 		}
-		if len(w.Due) == 0 {
-			delete(p.owed, o)
-			continue
-		}
-		list = append(list, w)
 	}
 	return list, nil
 }
@@ -76,24 +80,26 @@ func (p *Projection) Owed() ([]Work, error) {
 func (p *Projection) Open() ([]Work, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	open, err := p.openRecalls()
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Work, 0, len(open))
-	for _, o := range open {
-		w, err := p.work(o)
+	list := []Work{}
+	for _, t := range p.periods {
+		open, err := p.openRecalls(t)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, w)
+		for _, o := range open {
+			w, err := p.work(o)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, w)
+		}
 	}
 	return list, nil
 }
 
 func (p *Projection) work(o owedRecall) (Work, error) {
 	w := Work{App: o.app, Push: o.push, Recall: o.recall}
-	u, i, err := p.lookupRecall(o.app, o.recall, p.peek)
+	u, i, err := p.lookupRecall(o.app, o.recall, p.readRecord)
 	if err != nil {
 		return w, err
 	}
@@ -118,7 +124,7 @@ func (p *Projection) work(o owedRecall) (Work, error) {
 func (p *Projection) DueDevices(app, recallID, channel string, limit int) (planned, late []string, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID, p.lookup)
+	u, i, err := p.lookupRecall(app, recallID, p.readPush)
 	if err != nil || u == nil {
 		return nil, nil, err
 	}
@@ -165,7 +171,7 @@ type Touch struct {
 func (p *Projection) Touches(app, recallID, channel string, devices []string) ([]Touch, ledger.RecallState, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID, p.lookup)
+	u, i, err := p.lookupRecall(app, recallID, p.readPush)
 	if err != nil || u == nil {
 		return nil, "", err
 	}
@@ -319,7 +325,7 @@ func (u *push) eachTaken(action channels.Action, f func(ch uint8, s ledger.Stand
 func (p *Projection) RecallState(app, recallID string) (*ledger.Push, *ledger.Recall, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	u, i, err := p.lookupRecall(app, recallID, p.peek)
+	u, i, err := p.lookupRecall(app, recallID, p.readRecord)
 	if err != nil || u == nil {
 		return nil, nil, err
 	}
