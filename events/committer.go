@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,11 +19,10 @@ type CommitterConfig struct {
 	// Lanes is how many batches may be under way at once. Default 2.
 	Lanes int
 	// Folded returns what a projection has folded and Clock the time; with both
-	// Offer refuses while more than LagRecords records stored here are not
-	// folded and the oldest of them has waited for longer than Lag, so that
-	// readers who must see them, recalls above all, never wait long. Defaults
-	// 1,000 and half a second: a thousand packed events are folded well within
-	// that, and a pause of the fold alone refuses nobody.
+	// Offer refuses while more is not folded than would be in Lag, at the rate at
+	// which it was folded lately, so that readers who must see it, recalls above
+	// all, never wait long. LagRecords are always let through, since the rate is
+	// not known before there is something to fold. Defaults half a second and 200.
 	Folded     func() Seq
 	Clock      func() time.Time
 	Lag        time.Duration
@@ -49,11 +47,12 @@ type Committer struct {
 	count int
 	bytes int
 	shut  bool
-	// stored are the newest sequences of the batches stored here that were not
-	// folded when it was last looked, oldest first.
-	stored []storedBatch
-	wake   chan struct{}
-	idle   sync.WaitGroup
+	// last is the sequence of the newest record stored here, and pace how fast
+	// records are folded.
+	last Seq
+	pace pace
+	wake chan struct{}
+	idle sync.WaitGroup
 }
 
 type commit struct {
@@ -81,7 +80,7 @@ func NewCommitter(c CommitterConfig) *Committer {
 		c.Lag = 500 * time.Millisecond
 	}
 	if c.LagRecords == 0 {
-		c.LagRecords = 1000
+		c.LagRecords = 200
 	}
 	if c.Retries == 0 {
 		c.Retries = 3
@@ -137,12 +136,6 @@ func (c *Committer) Offer(ctx context.Context, records []Record) (Position, erro
 	return c.Commit(ctx, records)
 }
 
-// storedBatch is where a batch ended in the log, and when that was known.
-type storedBatch struct {
-	last Seq
-	at   time.Time
-}
-
 // Behind is why Offer would refuse now, nil when it would not: ask it before the
 // work of reading what is offered.
 func (c *Committer) Behind() error {
@@ -152,40 +145,42 @@ func (c *Committer) Behind() error {
 	folded, now := c.c.Folded(), c.c.Clock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(folded)
-	if len(c.stored) == 0 {
+	c.pace.see(folded, now)
+	lag := Seq(c.count)
+	if c.last > folded {
+		lag += c.last - folded
+	}
+	limit := max(c.c.LagRecords, Seq(c.pace.perSecond*c.c.Lag.Seconds()))
+	if lag <= limit {
 		return nil
 	}
-	lag, waited := c.stored[len(c.stored)-1].last-folded, now.Sub(c.stored[0].at)
-	if lag <= c.c.LagRecords || waited <= c.c.Lag {
-		return nil
-	}
-	return fmt.Errorf("%w: %d stored events are not folded yet, the oldest since %s; the limits are %d and %s",
-		ErrOverloaded, lag, waited.Round(time.Millisecond), c.c.LagRecords, c.c.Lag)
+	return fmt.Errorf("%w: %d events are not folded yet, and no more than %d are in %s", ErrOverloaded, lag, limit, c.c.Lag)
 }
 
-// forget drops the batches that are folded.
-func (c *Committer) forget(folded Seq) {
-	n := 0
-	for n < len(c.stored) && c.stored[n].last <= folded {
-		n++
-	}
-	c.stored = slices.Delete(c.stored, 0, n)
+// pace measures how fast records are folded.
+type pace struct {
+	at        time.Time
+	folded    Seq
+	perSecond float64
 }
 
-// note remembers that a batch was stored.
-func (c *Committer) note(last Seq) {
-	if c.c.Folded == nil || c.c.Clock == nil {
+const (
+	// paceEvery is over how long a rate is measured.
+	paceEvery = 100 * time.Millisecond
+	// paceKept is how much of a rate is kept when the next one is lower: a fold
+	// with nothing to do is not slow.
+	paceKept = 0.9
+)
+
+func (p *pace) see(folded Seq, now time.Time) {
+	d := now.Sub(p.at)
+	if d < paceEvery {
 		return
 	}
-	folded, now := c.c.Folded(), c.c.Clock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.forget(folded)
-	// Lanes may finish in any order.
-	if n := len(c.stored); n == 0 || c.stored[n-1].last < last {
-		c.stored = append(c.stored, storedBatch{last, now})
+	if !p.at.IsZero() && folded >= p.folded {
+		p.perSecond = max(float64(folded-p.folded)/d.Seconds(), paceKept*p.perSecond)
 	}
+	p.at, p.folded = now, folded
 }
 
 // cut returns how many leading records fit one batch, and their bytes.
@@ -351,7 +346,9 @@ func (c *Committer) write(ctx context.Context, batch []*commit, records []Record
 		pos, err = c.c.Log.Append(ctx, records)
 	}
 	if err == nil {
-		c.note(pos.Seq)
+		c.mu.Lock()
+		c.last = max(c.last, pos.Seq)
+		c.mu.Unlock()
 	}
 	// Records of one append are contiguous, so each writer's position follows.
 	left := len(records)

@@ -407,7 +407,7 @@ func TestCommitterCancel(t *testing.T) {
 	}
 }
 
-// TestOffer: while too much is not folded for too long nothing is taken of those
+// TestOffer: while more is not folded than soon will be nothing is taken of those
 // who can come again later, and everything of those who cannot.
 func TestOffer(t *testing.T) {
 	ctx := testContext(t)
@@ -419,35 +419,39 @@ func TestOffer(t *testing.T) {
 		Log: log, LagRecords: 3, Lag: time.Second, Folded: func() events.Seq { return events.Seq(folded.Load()) },
 		Clock: func() time.Time { return start.Add(time.Duration(passed.Load())) },
 	})
-	offer := func(n int) error {
-		_, err := committer.Offer(ctx, []events.Record{click(0, n)})
-		return err
-	}
-	for n := range 5 {
-		if err := offer(n); err != nil {
-			t.Fatalf("event %d within a second: %v", n, err)
+	n := 0
+	offer := func(count int) {
+		t.Helper()
+		for range count {
+			if _, err := committer.Offer(ctx, []events.Record{click(0, n)}); err != nil {
+				t.Fatalf("event %d: %v", n, err)
+			}
+			n++
 		}
 	}
-	passed.Store(int64(time.Second + 1))
-	if err := offer(5); !errors.Is(err, events.ErrOverloaded) || !strings.Contains(err.Error(), "the limits are 3 and 1s") {
-		t.Errorf("with 5 events not folded for more than a second: %v", err)
+	refused := func(limit string) {
+		t.Helper()
+		_, err := committer.Offer(ctx, []events.Record{click(0, -1)})
+		if !errors.Is(err, events.ErrOverloaded) || !strings.Contains(err.Error(), limit) {
+			t.Errorf("%v, want a refusal with %q", err, limit)
+		}
 	}
+	offer(4) // one more than may always wait
+	refused("no more than 3 are in 1s")
 	if _, err := committer.Commit(ctx, []events.Record{click(1, 0)}); err != nil {
 		t.Errorf("what must be recorded: %v", err)
 	}
-	folded.Store(3)
-	if err := offer(6); err != nil {
-		t.Errorf("with 3 events not folded: %v", err)
-	}
-	passed.Store(int64(2*time.Second + 2))
-	if err := offer(7); !errors.Is(err, events.ErrOverloaded) {
-		t.Errorf("with 4 events not folded for long: %v", err)
-	}
-	folded.Store(7)
-	if err := offer(8); err != nil {
-		t.Errorf("with all folded: %v", err)
-	}
-	if n := len(log.Messages()); n != 8 {
-		t.Errorf("%d events are stored, want 8", n)
+	// Five in half a second are ten in one.
+	folded.Store(5)
+	passed.Store(int64(500 * time.Millisecond))
+	offer(11)
+	refused("no more than 10 are in 1s")
+	// A fold that stands still is believed for a while.
+	passed.Store(int64(time.Second))
+	refused("no more than 9 are in 1s")
+	folded.Store(16)
+	offer(1)
+	if got := len(log.Messages()); got != n+1 {
+		t.Errorf("%d events are stored, want %d", got, n+1)
 	}
 }
