@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,10 +189,27 @@ func (c *serveConfig) entries(key string) []string {
 		for _, v := range c.node.Vendors {
 			ids = append(ids, fmt.Sprintf("%s (%s)", v.Channel, v.App))
 		}
+	case "callbacks":
+		for _, a := range c.node.Callbacks {
+			ids = append(ids, fmt.Sprintf("%s/%s (%s)", a.Channel, a.ID, a.App))
+		}
+	case "webhooks":
+		for _, w := range c.node.Webhooks {
+			ids = append(ids, fmt.Sprintf("%s (%s)", webhookHost(w.URL), w.App))
+		}
 	default:
 		for _, k := range c.node.Keys {
 			ids = append(ids, fmt.Sprintf("%s (%s: %s)", k.ID, k.App, strings.Join(k.Roles, ", ")))
 		}
 	}
 	return ids
+}
+
+// webhookHost is what may be shown of a URL: the rest of it may hold a secret.
+func webhookHost(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return "(not a URL)"
+	}
+	return u.Scheme + "://" + u.Host
 }

@@ -177,6 +177,8 @@ func entryFields(key string) (fields []string, see string) {
 		return []string{"app", "channel", "id", "secret", "user"}, "deploy/recall.yaml"
 	case "vendors":
 		return []string{"app", "channel", "settings"}, "deploy/recall.yaml"
+	case "webhooks":
+		return []string{"app", "url", "secret", "events"}, "deploy/recall.yaml"
 	}
 	return []string{"id", "hash", "app", "roles"}, "recall key create"
 }

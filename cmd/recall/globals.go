@@ -69,10 +69,16 @@ const (
 	formatJSON     = "json"
 	formatNDJSON   = "ndjson"
 	formatMarkdown = "markdown"
+
+	formatPrometheus = "prometheus"
 )
 
-// annotationMarkdown marks the commands that can print Markdown.
-const annotationMarkdown = "markdown"
+// The annotations mark the commands that can print Markdown, or the text format of
+// Prometheus.
+const (
+	annotationMarkdown   = "markdown"
+	annotationPrometheus = "prometheus"
+)
 
 // resolve fills in from the environment what no flag said.
 func (o *globalOptions) resolve(cmd *cobra.Command) error {
@@ -99,6 +105,10 @@ func (o *globalOptions) resolve(cmd *cobra.Command) error {
 	case formatMarkdown:
 		if cmd.Annotations[annotationMarkdown] == "" {
 			return usagef("--output markdown belongs to recall channels; use table, json or ndjson")
+		}
+	case formatPrometheus:
+		if cmd.Annotations[annotationPrometheus] == "" {
+			return usagef("--output prometheus belongs to recall check; use table, json or ndjson")
 		}
 	default:
 		return usagef("--output %q is none of table, json, ndjson", o.output)

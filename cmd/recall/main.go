@@ -118,8 +118,9 @@ func newRoot(o *globalOptions) *cobra.Command {
 		newNotificationCommand(o), newDeviceCommand(o), newUserCommand(o), newGateCommand(o))
 	add("recalls", "Recalls:", newPreviewCommand(o), newCreateCommand(o), newListCommand(o), newGetCommand(o),
 		newWatchCommand(o), newDevicesCommand(o), newAbortCommand(o), newRedriveCommand(o))
-	add("operate", "Operate:", newPositionsCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
-		newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o), newVersionCommand(o))
+	add("operate", "Operate:", newCheckCommand(o), newPositionsCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
+		newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o), newBenchCommand(o), newVersionCommand(o))
+	add("analyse", "Analyse:", newEventsCommand(o), newExportCommand(o), newVerifyCommand(o))
 	return root
 }
 

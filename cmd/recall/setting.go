@@ -67,6 +67,7 @@ func settings() []setting {
 		{key: "keys", kind: kindList, help: "credentials of callers; see recall key create"},
 		{key: "facades", kind: kindList, help: "keys of vendor clients; see recall facade --help"},
 		{key: "callbacks", kind: kindList, help: "who may report what happened to notifications; see deploy/recall.yaml"},
+		{key: "webhooks", kind: kindList, help: "URLs that are told of recalls; see deploy/recall.yaml"},
 		{key: "vendors", kind: kindList, help: "what apps need to call the vendors of their channels; see deploy/recall.yaml"},
 	}
 }

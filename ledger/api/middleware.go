@@ -295,7 +295,7 @@ func (p pool) take() bool {
 func (p pool) release() { <-p.free }
 
 // slots bound how many requests are under way.
-type slots struct{ ordinary, recall, stream, watch pool }
+type slots struct{ ordinary, recall, stream, watch, replay pool }
 
 // take gets a slot of a class. Recalls have a reserve of their own and may use
 // the others' slots besides (L11).
@@ -310,6 +310,8 @@ func (s *slots) take(c class) (release func(), p *Problem) {
 		pools = []pool{s.stream}
 	case classWatch:
 		pools = []pool{s.watch}
+	case classReplay:
+		pools = []pool{s.replay}
 	default:
 		pools = []pool{s.ordinary}
 	}

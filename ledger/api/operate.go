@@ -21,8 +21,16 @@ func (s *Server) positions(ctx context.Context, _ *struct{}) (*output[PositionsA
 	}
 	n := s.c.Log.Partition()
 	end := events.Position{Partition: n, Seq: info.Last}
+	var disk *Disk
+	if s.c.Disk != nil {
+		d, err := s.c.Disk()
+		if err != nil {
+			return nil, err
+		}
+		disk = &d
+	}
 	return answer(PositionsAnswer{Partitions: []PartitionPosition{{
-		Partition: n, Applied: stats.Applied, End: end, Lag: lag(stats.Applied, end), AppliedTime: stats.AppliedTime,
+		LogLimit: s.c.LogLimit, Disk: disk, Partition: n, Applied: stats.Applied, End: end, Lag: lag(stats.Applied, end), AppliedTime: stats.AppliedTime,
 		First: events.Position{Partition: n, Seq: info.First}, LogBytes: info.Bytes, Created: info.Created, Stats: stats,
 	}}}, nil)
 }
@@ -93,8 +101,12 @@ func (s *Server) deadLetters(ctx context.Context, in *listInput) (*output[Recall
 	return answer(a, err)
 }
 
-func (s *Server) listChannels(context.Context, *struct{}) (*output[ChannelList], error) {
-	return answer(ChannelList{Channels: channels.Rows()}, nil)
+func (s *Server) listChannels(ctx context.Context, _ *struct{}) (*output[ChannelList], error) {
+	a := ChannelList{Channels: channels.Rows()}
+	if s.c.Held != nil {
+		a.Held = s.c.Held(from(ctx).caller.app)
+	}
+	return answer(a, nil)
 }
 
 type credentialInput struct {

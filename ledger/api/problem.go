@@ -15,6 +15,7 @@ import (
 const (
 	headerApp      = "Recall-App"
 	headerPosition = "Recall-Position"
+	headerRange    = "Recall-Range"
 	headerKey      = "Idempotency-Key"
 	headerReplayed = "Idempotency-Replayed"
 

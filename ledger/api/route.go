@@ -21,6 +21,8 @@ const (
 	classRecall
 	classStream
 	classWatch
+	// classReplay reads much of the log for one answer.
+	classReplay
 )
 
 // route is one row of the table of routes.
@@ -64,6 +66,10 @@ func routes() []route {
 		{id: "publish-events", method: post, path: "/v1/events", roles: []string{RolePublish}, class: classOrdinary,
 			summary: "Publish events; what is accepted is durable", add: with((*Server).publish),
 			body: EventBody{}, types: []string{TypeJSON, TypeNDJSON, TypeCloudEvent, TypeCloudEvents}, answer: PublishAnswer{}},
+		{id: "read-events", method: get, path: "/v1/events", roles: readers, class: classStream,
+			summary: "Stream a range of the log, one event per line", add: with((*Server).readEvents), answer: LogEntry{}, kind: TypeNDJSON},
+		{id: "follow-events", method: get, path: "/v1/events/follow", roles: readers, class: classWatch,
+			summary: "Stream a range of the log and what comes after it, one event per line", add: with((*Server).followEvents), answer: LogEntry{}, kind: TypeNDJSON},
 
 		{id: "list-pushes", method: get, path: "/v1/pushes", roles: readers, class: classOrdinary, read: true,
 			summary: "List pushes, newest first", add: with((*Server).pushes)},
@@ -73,6 +79,8 @@ func routes() []route {
 			summary: "Stream the devices that hold a push unclicked, one per line", add: with((*Server).holders), answer: Holder{}, kind: TypeNDJSON},
 		{id: "get-notification", method: get, path: "/v1/pushes/{push}/devices/{device}", roles: readers, class: classOrdinary, read: true,
 			summary: "Show the state and history of a push at one device", add: with((*Server).notification)},
+		{id: "get-timeline", method: get, path: "/v1/pushes/{push}/timeline", roles: readers, class: classReplay, read: true,
+			summary: "Show what was decided about a push and how many held it when, from the log", add: with((*Server).timeline)},
 		{id: "ask-gate", method: get, path: "/v1/pushes/{push}/gate", roles: publishers, class: classOrdinary,
 			summary: "Ask whether a push may still be handed over to a device; answered from the log", add: with((*Server).gate)},
 		{id: "list-device", method: get, path: "/v1/devices/{device}", roles: readers, class: classOrdinary, read: true,
@@ -99,6 +107,10 @@ func routes() []route {
 		{id: "redrive-recall", method: post, path: "/v1/recalls/{recall}/redrive", roles: recallers, class: classRecall,
 			summary: "Issue the refused commands of a running recall once more", add: with((*Server).redrive)},
 
+		{id: "watch-overview", method: get, path: "/v1/overview", roles: readers, class: classWatch, read: true,
+			summary: "Follow pushes, recalls under way and the node's health by server-sent events", add: with((*Server).overview), answer: Overview{}, kind: typeEvents},
+		{id: "get-caller", method: get, path: "/v1/caller", roles: anybody, class: classOrdinary,
+			summary: "Say who the caller is to the ledger", add: with((*Server).caller)},
 		{id: "list-positions", method: get, path: "/v1/positions", roles: anybody, class: classOrdinary, read: true,
 			summary: "Show how far the projection is", add: with((*Server).positions)},
 		{id: "list-quarantine", method: get, path: "/v1/quarantine", roles: readers, class: classOrdinary, read: true,

@@ -60,8 +60,15 @@ type Config struct {
 	// before it.
 	Since events.Position
 	// Ready tells why the node should get no traffic; nil asks the log only.
-	Ready   func(context.Context) error
-	Version string
+	Ready func(context.Context) error
+	// Held lists the channels on which calls for an app are held back because too
+	// many failed; nil when nobody knows.
+	Held func(app string) []string
+	// Disk tells how full the node's disk is; nil when nobody knows.
+	Disk func() (Disk, error)
+	// LogLimit is how many bytes the log may take; 0 when nobody knows.
+	LogLimit int64
+	Version  string
 	// Registry takes the metrics and is what /metrics shows; nil makes one.
 	Registry *prometheus.Registry
 	// MaxBody bounds a request's body. Default 8 MiB.
@@ -73,8 +80,12 @@ type Config struct {
 	RecallReserve int
 	// Streams is how many lists of devices may be read at once. Default 64.
 	Streams int
-	// Watchers is how many recalls may be watched at once. Default 1024.
+	// Watchers is how many recalls and overviews may be watched at once. Default
+	// 1024.
 	Watchers int
+	// Replays is how many timelines may be read from the log at once, which takes
+	// up to 100 MB each. Default 2.
+	Replays int
 	// Wait is how long a read waits for the position it asks for. Default 5
 	// seconds.
 	Wait time.Duration
@@ -104,6 +115,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Watchers == 0 {
 		c.Watchers = 1024
+	}
+	if c.Replays == 0 {
+		c.Replays = 2
 	}
 	if c.Wait == 0 {
 		c.Wait = 5 * time.Second
@@ -157,7 +171,8 @@ func New(c Config) (*Server, error) {
 		params: map[string]map[string]bool{}, done: make(chan struct{}),
 		slots: slots{
 			ordinary: newPool("requests", c.InFlight), recall: newPool("recalls", c.RecallReserve),
-			stream: newPool("lists of devices", c.Streams), watch: newPool("watched recalls", c.Watchers),
+			stream: newPool("lists of devices", c.Streams), watch: newPool("watches", c.Watchers),
+			replay: newPool("timelines", c.Replays),
 		},
 	}
 	s.close = sync.OnceFunc(func() { close(s.done) })

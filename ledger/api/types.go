@@ -200,14 +200,27 @@ type PartitionPosition struct {
 	// First is the oldest position the log keeps.
 	First    events.Position `json:"first"`
 	LogBytes uint64          `json:"log_bytes"`
+	// LogLimit is how many bytes the log may take; 0 when it is not known.
+	LogLimit int64 `json:"log_limit_bytes,omitempty"`
+	// Disk is the one with the node's data; absent when it is not known.
+	Disk *Disk `json:"disk,omitempty"`
 	// Created identifies the log.
 	Created time.Time         `json:"created"`
 	Stats   projections.Stats `json:"stats"`
 }
 
+// Disk is the space of a disk, in bytes; Free is what the node may still use.
+type Disk struct {
+	Free  uint64 `json:"free_bytes"`
+	Total uint64 `json:"total_bytes"`
+}
+
 // ChannelList is the matrix of what each channel allows.
 type ChannelList struct {
 	Channels []channels.Row `json:"channels"`
+	// Held are the channels on which the app's calls are held back because too
+	// many failed; they are tried again every now and then.
+	Held []string `json:"held,omitempty"`
 }
 
 // DeviceCredential is what a device of the self-built channel connects with.

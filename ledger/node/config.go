@@ -17,6 +17,7 @@ import (
 	inbound "github.com/recall-ledger/recall-ledger/ledger/callback"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
+	"github.com/recall-ledger/recall-ledger/ledger/webhook"
 )
 
 // Config configures a node. The koanf names are those of the configuration
@@ -38,6 +39,8 @@ type Config struct {
 	Vendors []VendorConfig `koanf:"vendors"`
 	// Callbacks are who may report at /callbacks/{channel}/{id}.
 	Callbacks []CallbackConfig `koanf:"callbacks"`
+	// Webhooks are the URLs that are told of recalls.
+	Webhooks []WebhookConfig `koanf:"webhooks"`
 
 	// Emitters carry out commands, by channel, in place of the adapters of
 	// Vendors. The self-built channel's own is always there.
@@ -228,6 +231,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if err := inbound.Check(c.reporters()); err != nil {
+		errs = append(errs, err)
+	}
+	if err := webhook.Check(c.receivers()); err != nil {
 		errs = append(errs, err)
 	}
 	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	inbound "github.com/recall-ledger/recall-ledger/ledger/callback"
+	"github.com/recall-ledger/recall-ledger/ledger/console"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/mpaas"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/timpush"
@@ -25,8 +26,9 @@ type vendor interface {
 const vendorRequests = 256
 
 // front gives each request to the facade it is meant for, or else to the
-// native API: clients of other systems change their endpoint and nothing else.
-func (n *Node) front(native http.Handler) http.Handler {
+// native API: clients of other systems change their endpoint and nothing else. A
+// browser that asks for the root gets the console.
+func (n *Node) front(native http.Handler, pages *console.Console) http.Handler {
 	desk := facade.NewDesk(facade.Config{
 		Log: n.log, Projection: n.projection, Committer: n.committer, Decider: n.decider,
 		Credentials: n.vendors, Clock: n.c.Clock, Random: rand.Uint32, Logger: n.c.Logger,
@@ -61,6 +63,11 @@ func (n *Node) front(native http.Handler) http.Handler {
 			default:
 				v.Busy(w, r)
 			}
+			return
+		}
+		// After the facades: what their clients ask at the root is theirs.
+		if pages.Match(r) {
+			pages.ServeHTTP(w, r)
 			return
 		}
 		native.ServeHTTP(w, r)

@@ -22,18 +22,23 @@ func (n *Node) openHTTP(ctx context.Context) error {
 	}
 	n.since = end
 	registry := prometheus.NewRegistry()
-	n.stats = newMeters(registry)
+	n.stats, n.survey = newMeters(registry), newSurvey(n, registry)
+	registry.MustRegister(newGauges(n))
 	s, err := api.New(api.Config{
 		Log: n.log, Projection: n.projection, Decider: n.decider, Committer: n.committer,
 		Clock: n.c.Clock, NewID: newID, Logger: n.c.Logger, Keys: n.c.keys(),
 		DevicePassword: n.secrets.Password, DeviceURL: n.DeviceURL(),
-		Ready: n.ready, Since: end, Credentials: n.vendors, Templates: n.texts, Version: n.c.Version, Registry: registry,
+		Ready: n.ready, Held: n.held.of, Disk: n.disk, LogLimit: n.c.Log.MaxBytes, Since: end, Credentials: n.vendors, Templates: n.texts, Version: n.c.Version, Registry: registry,
 	})
 	if err != nil {
 		return err
 	}
+	pages, err := n.newConsole(s.Handler())
+	if err != nil {
+		return err
+	}
 	n.http = &http.Server{
-		Handler:           n.front(s.Handler()),
+		Handler:           n.front(s.Handler(), pages),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       2 * time.Minute,
 		// No WriteTimeout: lists of holders and watched recalls are long

@@ -10,7 +10,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
 )
 
-// meters count what the channel workers and the callbacks of UMS do.
+// meters count what the channel workers, the callbacks of UMS and the webhooks do.
 type meters struct {
 	calls    *prometheus.HistogramVec
 	devices  *prometheus.CounterVec
@@ -18,6 +18,8 @@ type meters struct {
 	retries  *prometheus.CounterVec
 	statuses *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	webhooks *prometheus.CounterVec
+	untaken  *prometheus.CounterVec
 }
 
 func newMeters(r prometheus.Registerer) *meters {
@@ -41,8 +43,14 @@ func newMeters(r prometheus.Registerer) *meters {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "recall_callback_failures_total", Help: "Calls of UMS callback URLs that failed.",
 		}, []string{"app"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_webhook_events_total", Help: "Events of recalls that were delivered to webhooks, dropped, or too old to be told.",
+		}, []string{"type", "result"}),
+		untaken: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "recall_webhook_failures_total", Help: "Calls of webhooks that failed.",
+		}, []string{"app"}),
 	}
-	r.MustRegister(m.calls, m.devices, m.outcomes, m.retries, m.statuses, m.failures)
+	r.MustRegister(m.calls, m.devices, m.outcomes, m.retries, m.statuses, m.failures, m.webhooks, m.untaken)
 	return m
 }
 

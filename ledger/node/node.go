@@ -21,6 +21,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
+	"github.com/recall-ledger/recall-ledger/ledger/webhook"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -43,11 +44,14 @@ type Node struct {
 	clients  vendorClients
 	emitters map[string]channels.Emitter
 	caller   *callback.Caller
+	webhooks *webhook.Caller
 	http     *http.Server
 	address  string
 	// since is the end of the log when the node started.
 	since  events.Position
 	stats  *meters
+	survey *survey
+	held   held
 	listen func() error
 }
 
@@ -102,6 +106,7 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	if n.projection, err = projections.Open(ctx, projections.Config{
 		Dir: n.c.projectionDir(), Log: n.log, Logger: n.c.Logger, Memory: n.c.Memory.Pushes, Cache: n.c.Memory.Cache,
+		Keep: n.c.Log.MaxAge,
 	}); err != nil {
 		return err
 	}
@@ -116,7 +121,10 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openHTTP(ctx); err != nil {
 		return err
 	}
-	n.caller, err = n.newCaller()
+	if n.caller, err = n.newCaller(); err != nil {
+		return err
+	}
+	n.webhooks, err = n.newWebhooks()
 	return err
 }
 
@@ -226,14 +234,14 @@ func (n *Node) workers() []func(context.Context) error {
 		}
 		w := dispatch.NewWorker(dispatch.WorkerConfig{
 			Log: n.log, Queue: n.log, Projection: n.projection, Committer: n.committer, Clock: n.c.Clock,
-			Logger: n.c.Logger, Channel: row.Channel, Emitter: emitter, Observer: n.stats.observer(),
+			Logger: n.c.Logger, Channel: row.Channel, Emitter: emitter, Observer: n.observer(),
 		})
 		list = append(list, w.Run)
 	}
 	service := &selfbuilt.Service{Conn: n.conn, Logger: n.c.Logger, Backend: &devices{
 		log: n.log, committer: n.committer, projection: n.projection, clock: n.c.Clock,
 	}}
-	list = append(list, service.Run, n.caller.Run)
+	list = append(list, service.Run, n.caller.Run, n.webhooks.Run, n.survey.Run)
 	if n.server != nil {
 		list = append(list, func(ctx context.Context) error { return n.server.Watch(ctx, healthEvery) })
 	}

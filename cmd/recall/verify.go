@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/audit"
+	"github.com/recall-ledger/recall-ledger/ledger/node"
+)
+
+// verifyFlags are the flags of recall verify.
+type verifyFlags struct {
+	config    string
+	anchors   string
+	write     string
+	noRebuild bool
+}
+
+func newVerifyCommand(o *globalOptions) *cobra.Command {
+	var f verifyFlags
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Check a whole log against what the ledger promises",
+		Long: `Walk the whole log of a stopped node, of all apps, and check it: nothing is
+missing, every command belongs to one recall and ends once, everybody a recall
+concerned was commanded once and nobody else, and no vendor was called for
+somebody who had clicked before the command. The first event that breaks a
+promise is told with its position, and the exit code is then 1.
+
+Anchors are hashes of everything up to an event. Keep them where the ledger's
+machine cannot reach (--write-anchors); a later verify compares with them
+(--anchors) and so proves that nothing before them was changed since.
+
+The projection is copied, and folded anew from the log beside the copy; both must
+be the same to the byte. The folder is opened as the node itself opens it, so the
+node must be stopped, or verify a copy of its folder.`,
+		Example: `  recall verify --data /var/lib/recall --write-anchors 2026-11-20.anchors
+  recall verify --data /var/lib/recall --anchors 2026-11-20.anchors
+  recall verify --data /backup/recall -o json | jq .first_violation`,
+		Args: arguments(),
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		path := f.config
+		if path == "" {
+			path = os.Getenv("RECALL_CONFIG")
+		}
+		config, err := loadConfig(path, os.Environ(), cmd.Flags())
+		if err != nil {
+			return configProblem(err)
+		}
+		ctx := cmd.Context()
+		if o.timeoutSet {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, o.timeout)
+			defer cancel()
+		}
+		return o.verify(ctx, &f, &config.node, o.printer(cmd), o.meter(cmd, "Verifying"))
+	}
+	l := c.Flags()
+	l.StringVar(&f.config, "config", "", "configuration file of the node, YAML (RECALL_CONFIG)")
+	l.String("data", node.Default().Data, "data folder of the node (RECALL_DATA)")
+	l.StringVar(&f.anchors, "anchors", "", "file of anchors to compare with")
+	l.StringVar(&f.write, "write-anchors", "", "file to write the anchors of this log to")
+	l.BoolVar(&f.noRebuild, "no-rebuild", false, "do not fold the projection anew")
+	return c
+}
+
+func (o *globalOptions) verify(ctx context.Context, f *verifyFlags, c *node.Config, p *printer, m *meter) (err error) {
+	known, err := readAnchors(f.anchors)
+	if err != nil {
+		return err
+	}
+	// What the parts say while they start and stop is of no use to who verifies.
+	c.Logger = slog.New(slog.DiscardHandler)
+	data, err := node.OpenOffline(ctx, *c)
+	if err != nil {
+		return offlineProblem(err)
+	}
+	defer func() { err = errors.Join(err, data.Close()) }()
+	start := time.Now()
+	r, skipped, err := f.walk(ctx, data, known, m)
+	m.end(err)
+	if err != nil {
+		return err
+	}
+	if f.write != "" {
+		if err := writeAnchors(f.write, r.Anchors); err != nil {
+			return fmt.Errorf("write the anchors: %w", err)
+		}
+	}
+	if err := p.value(r, func() error { return p.verified(r) }); err != nil {
+		return err
+	}
+	if skipped != "" {
+		p.note("The projection was not compared: %s.", skipped)
+	}
+	p.note("Verified in %s", time.Since(start).Round(time.Millisecond))
+	return verdict(r, known)
+}
+
+// walk walks the log, with a rebuild where there is a projection to compare
+// with; skipped says why there was none.
+func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audit.Anchor, m *meter) (r *audit.Report, skipped string, err error) {
+	config := audit.Config{Log: data.Log(), Anchors: known, Progress: func(done, total uint64) {
+		if done == 1 {
+			m.span(1, total)
+		}
+		m.at(done)
+	}}
+	if f.noRebuild {
+		skipped = "--no-rebuild was given"
+	} else if _, missing := os.Stat(data.Projection); errors.Is(missing, os.ErrNotExist) {
+		skipped = "there is none"
+	}
+	if skipped != "" {
+		r, err = audit.Walk(ctx, config)
+		return r, skipped, err
+	}
+	temp, err := os.MkdirTemp("", "recall-verify-")
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	switch config.Rebuild, err = audit.NewRebuild(ctx, data.Log(), data.Projection, temp); {
+	case errors.Is(err, audit.ErrAged):
+		skipped = err.Error()
+	case err != nil:
+		return nil, "", err
+	default:
+		defer func() { err = errors.Join(err, config.Rebuild.Close()) }()
+	}
+	r, err = audit.Walk(ctx, config)
+	return r, skipped, err
+}
+
+// offlineProblem adds what to do about what people run into.
+func offlineProblem(err error) error {
+	switch {
+	case errors.Is(err, node.ErrLocked):
+		return exitf(exitPrecondition, "%w", err)
+	case errors.Is(err, os.ErrNotExist):
+		return exitf(exitNotFound, "%w; name the node's folder with --data", err)
+	}
+	return err
+}
+
+func readAnchors(path string) ([]audit.Anchor, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("--anchors: %w", err)
+	}
+	defer file.Close()
+	list, err := audit.ReadAnchors(file)
+	if err != nil {
+		return nil, usagef("--anchors %s: %w", path, err)
+	}
+	return list, nil
+}
+
+// writeAnchors replaces a file of anchors; a crash leaves the one before.
+func writeAnchors(path string, list []audit.Anchor) error {
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = audit.WriteAnchors(file, list); err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// verdict is the error of a log that breaks a promise.
+func verdict(r *audit.Report, known []audit.Anchor) error {
+	if v := r.Worst; v != nil {
+		return exitf(exitError, "the log breaks a promise (%s): %s %s", v.Check, v.Position, v.Text)
+	}
+	if len(known) > 0 && r.Checked == 0 {
+		return exitf(exitPrecondition, "no anchor could be compared: the log begins at %s, the anchors end at %d and begin at %d", r.First, known[len(known)-1].Seq, known[0].From)
+	}
+	return nil
+}
+
+// verified prints a report for people.
+func (p *printer) verified(r *audit.Report) error {
+	if err := p.say("%s to %s: %s, %s, %s", r.First, r.Last, plural(r.Events, "event", "events"), size(r.Bytes), plural(r.Unreadable, "unreadable", "unreadable")); err != nil {
+		return err
+	}
+	if err := p.kinds(r); err != nil {
+		return err
+	}
+	if r.Recalls > 0 {
+		var outcomes []string
+		for _, name := range []string{"pending", "accepted", "confirmed", "refused", "skipped", "unsupported", "expired"} {
+			if n := r.Outcomes[name]; n > 0 {
+				outcomes = append(outcomes, number(n)+" "+name)
+			}
+		}
+		if err := p.say("%s, %s running: %s planned and %s late; %s commanded (%s), %s owed, %s let go by an abort; %s clicked before the call",
+			plural(r.Recalls, "recall", "recalls"), number(r.Running), number(r.Planned), number(r.Late), number(r.Commanded), strings.Join(outcomes, ", "),
+			number(r.Owed), number(r.Released), number(r.Dropped)); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(p.out, "\n"); err != nil {
+		return err
+	}
+	g := p.grid(column{name: "check"}, column{name: "result"}, column{name: "what"})
+	for _, c := range audit.Checks() {
+		result := painted{"ok", green}
+		switch n := r.Violations[c.Check]; {
+		case n > 0:
+			result = painted{plural(n, "violation", "violations"), red}
+		case c.Check == audit.Chain && r.Checked == 0, c.Check == audit.Projection && r.Rebuilt == nil:
+			result = painted{"not checked", yellow}
+		}
+		g.row(string(c.Check), result, c.Holds)
+	}
+	if err := g.render(p.out); err != nil {
+		return err
+	}
+	if r.Backwards > 0 {
+		p.note("%s stored at an earlier time than the one before: the clock was set back.", plural(r.Backwards, "event was", "events were"))
+	}
+	if n := len(r.Anchors); n > 0 {
+		a := r.Anchors[n-1]
+		_, err := fmt.Fprintf(p.out, "\nanchor %d %s\n", a.Seq, a.Hash)
+		return err
+	}
+	return nil
+}
+
+// kinds lists how many events of each kind there are.
+func (p *printer) kinds(r *audit.Report) error {
+	var list []string
+	for _, k := range events.Kinds() {
+		if n := r.Kinds[k]; n > 0 {
+			list = append(list, number(n)+" "+string(k))
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return p.wrapped("", strings.Join(list, ", "))
+}
