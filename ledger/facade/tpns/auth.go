@@ -74,20 +74,24 @@ func basic(header http.Header) (id, secret string) {
 // signed checks a signature, then its time, then that it is new.
 func (h *Handler) signed(header http.Header, e endpoint, c *call) error {
 	id, stamp := one(header, headerAccess), one(header, headerTime)
-	given, err := base64.StdEncoding.Strict().DecodeString(one(header, headerSign))
+	given, readable := base64.StdEncoding.Strict().DecodeString(one(header, headerSign))
 	at, ok := seconds(stamp)
-	if err := h.check(id, c, func(k facade.Credential) bool {
+	err := h.check(id, c, func(k facade.Credential) bool {
 		// Without the secret there is no signature, and that of an empty one
 		// anybody can make.
 		same := hmac.Equal(given, sign(k.Secret, stamp, id, c.body))
-		return same && err == nil && ok && digits(id) && !k.BasicOnly && k.Secret != ""
-	}); err != nil {
-		return err
+		return same && readable == nil && ok && digits(id) && !k.BasicOnly && k.Secret != ""
+	})
+	if off := c.now.Sub(at); err == nil && (off > skew || off < -skew) {
+		err = fail(codeAuth, "TimeStamp is more than %s off", skew)
 	}
-	if off := c.now.Sub(at); off > skew || off < -skew {
-		return fail(codeAuth, "TimeStamp is more than %s off", skew)
+	if err == nil {
+		err = h.once(e, id+" "+string(given), at, c.now)
 	}
-	return h.once(e, id+" "+string(given), at, c.now)
+	if err != nil {
+		c.app, c.by = "", "" // who is refused is nobody
+	}
+	return err
 }
 
 // once refuses a signed request that changes something and was used before.
