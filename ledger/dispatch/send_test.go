@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 )
 
 // sent records that a send of the vendor reached devices.
@@ -101,5 +103,30 @@ func TestReplacementCanBeTakenBack(t *testing.T) {
 	defer mu.Unlock()
 	if !slices.Equal(withdrawn, []string{"new-send"}) {
 		t.Errorf("withdrawn %q", withdrawn)
+	}
+}
+
+// TestRefusedSendIsDrivenAgain: what the vendor refused of a whole send is asked of
+// it again when somebody re-drives the recall.
+func TestRefusedSendIsDrivenAgain(t *testing.T) {
+	w := newWorld(t)
+	var calls atomic.Int64
+	w.work("wecom", emitFunc(func(_ context.Context, c channels.Command) (channels.Reply, error) {
+		if calls.Add(1) == 1 {
+			return channels.All(c, channels.Refused, channels.ReasonBadRequest), nil
+		}
+		return channels.All(c, channels.Accepted, ""), nil
+	}))
+	w.create("p1")
+	w.sent("p1", "wecom", "m1", "a", "b")
+	w.plan()
+	id := w.recall("p1", channels.Recall, func(r *ledger.Request) { r.WholeSends = new(true) })
+	w.settled(id)
+	if n, err := dispatch.Redrive(w.ctx, w.log, w.projection, app, id, w.now()); n != 2 || err != nil {
+		t.Fatalf("re-driven %d, %v", n, err)
+	}
+	w.await("the outcome of the re-driven send", func() bool { return w.view(id).Total.Accepted == 2 })
+	if n := calls.Load(); n != 2 {
+		t.Errorf("the vendor was called %d times, want 2", n)
 	}
 }

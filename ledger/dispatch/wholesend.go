@@ -22,7 +22,8 @@ type wholeSends struct {
 type wholeSend struct {
 	// turn is held by who calls.
 	turn chan struct{}
-	// result is what every device of the sends got; nil until it is terminal.
+	// result is what every device of the sends got, nil until the vendor has taken
+	// them back: a refusal is asked for again when somebody re-drives it.
 	result *channels.Result
 }
 
@@ -55,8 +56,10 @@ func (s *wholeSends) emit(ctx context.Context, c channels.Command, call func() (
 		return channels.All(c, w.result.Verdict, w.result.Reason), nil
 	}
 	reply, err := call()
-	if err == nil && len(reply.Results) > 0 && same(reply.Results) && reply.Results[0].Verdict.Terminal() {
-		w.result = &channels.Result{Verdict: reply.Results[0].Verdict, Reason: reply.Results[0].Reason}
+	if err == nil && len(reply.Results) > 0 && same(reply.Results) {
+		if x := reply.Results[0]; x.Verdict == channels.Accepted || x.Verdict == channels.Confirmed {
+			w.result = &channels.Result{Verdict: x.Verdict, Reason: x.Reason}
+		}
 	}
 	return reply, err
 }
