@@ -36,6 +36,10 @@ func Append(b []byte, e *Event) ([]byte, error) {
 	b = appendString(b, e.Push)
 	b = append(b, `,"time":"`...)
 	b = e.Time.UTC().AppendFormat(b, time.RFC3339Nano)
+	if e.Trace != "" {
+		b = append(b, `","trace":"`...)
+		b = append(b, e.Trace...) // Check lets in nothing that needs an escape
+	}
 	b = append(b, `","data":`...)
 	if f, ok := e.Data.(*Fact); ok {
 		b = appendFact(b, f)
@@ -96,14 +100,12 @@ func appendStrings(b []byte, list []string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			q, err := marshal(s)
-			if err != nil { // a string always marshals
-				panic(err)
-			}
-			return append(b, q...)
+	if !printable(s) {
+		q, err := marshal(s)
+		if err != nil { // a string always marshals
+			panic(err)
 		}
+		return append(b, q...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
@@ -229,6 +231,8 @@ func (d *Decoder) envelope(data []byte) (raw []byte, fact bool, err error) {
 			e.Push, err = s.text()
 		case "time":
 			e.Time, err = s.time()
+		case "trace":
+			e.Trace, err = d.trace(&s)
 		case "data":
 			s.space()
 			start := s.i
@@ -264,6 +268,27 @@ func (d *Decoder) envelope(data []byte) (raw []byte, fact bool, err error) {
 		return nil, false, bad("data", "is missing")
 	}
 	return raw, fact, nil
+}
+
+// trace reads the trace context. On the log it is passed over where it is none: a
+// fact counts whatever stands there, and before there was this field anything could.
+func (d *Decoder) trace(s *scanner) (string, error) {
+	s.space()
+	if !d.strict && s.i < len(s.b) && s.b[s.i] != '"' {
+		_, err := s.raw()
+		return "", err
+	}
+	text, err := s.text()
+	if err != nil {
+		return "", err
+	}
+	if why := wrongTrace(text); why != "" {
+		if d.strict {
+			return "", errors.New(why)
+		}
+		return "", nil
+	}
+	return text, nil
 }
 
 func (d *Decoder) data(raw []byte) error {

@@ -16,6 +16,10 @@ type Header struct {
 	Push string
 	// Time is when it happened by the writer's clock. The log adds its own.
 	Time time.Time
+	// Trace is the W3C trace context the event came out of, as traceparent has it;
+	// optional. It says nothing about what happened: events that differ in it alone
+	// are the same.
+	Trace string
 }
 
 // Event is one message about one push: a header and data of the kind's shape.

@@ -126,6 +126,7 @@ func TestFormatTables(t *testing.T) {
 		"MaxDevice": events.MaxDevice, "MaxUser": events.MaxUser, "MaxNames": events.MaxNames, "MaxLabels": events.MaxLabels,
 		"MaxLabel": events.MaxLabel, "MaxTitle": events.MaxTitle, "MaxBody": events.MaxBody, "MaxReason": events.MaxReason, "MaxBy": events.MaxBy,
 		"MaxSlot": events.MaxSlot, "MaxKey": events.MaxKey, "MaxAnswer": events.MaxAnswer,
+		"MaxTrace": events.MaxTrace,
 		"MaxBatch": events.MaxBatch, "MaxBatchBytes": events.MaxBatchBytes,
 	} {
 		if row := fmt.Sprintf("| `%s` | %d |", name, limit); !strings.Contains(page, row) {

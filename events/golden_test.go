@@ -116,12 +116,32 @@ func additions() []*events.Event {
 	return []*events.Event{created, sent, requested, command}
 }
 
+const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+// traced are the samples of kinds that carry a trace context: golden files of their
+// own beside those of the other additions.
+func traced() []*events.Event {
+	var list []*events.Event
+	for _, e := range samples() {
+		switch e.Kind {
+		case events.PushCreated, events.ClickClicked, events.RecallRequested, events.CommandIssued:
+			e.Trace = trace
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 func goldenPath(kind events.Kind) string {
 	return filepath.Join("testdata", "v1", string(kind)+".json")
 }
 
 func additionPath(kind events.Kind) string {
 	return filepath.Join("testdata", "v1-added", string(kind)+".json")
+}
+
+func tracedPath(kind events.Kind) string {
+	return filepath.Join("testdata", "v1-added", string(kind)+".trace.json")
 }
 
 func golden(t testing.TB, kind events.Kind) []byte {
@@ -152,6 +172,9 @@ func TestGoldenOfEveryKind(t *testing.T) {
 func TestGoldenOfAdditions(t *testing.T) {
 	for _, e := range additions() {
 		t.Run(string(e.Kind), func(t *testing.T) { checkGolden(t, additionPath(e.Kind), e) })
+	}
+	for _, e := range traced() {
+		t.Run(string(e.Kind)+" with a trace", func(t *testing.T) { checkGolden(t, tracedPath(e.Kind), e) })
 	}
 }
 

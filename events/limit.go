@@ -30,6 +30,8 @@ const (
 	MaxSends          = 20
 	MaxKey            = 255
 	MaxAnswer         = 16 << 10
+	// MaxTrace is how long every trace context is.
+	MaxTrace = 55
 )
 
 // FieldError says which field of an event or request is wrong, and the limit it broke.
@@ -82,15 +84,15 @@ func CheckID(field, s string, limit int) error {
 	if len(s) > limit {
 		return bad(field, "is %d bytes long, the limit is %d", len(s), limit)
 	}
-	ascii := true
+	if printable(s) {
+		return nil
+	}
 	for i := range len(s) {
-		c := s[i]
-		if c < 0x20 || c == 0x7f {
+		if c := s[i]; c < 0x20 || c == 0x7f {
 			return bad(field, "has the control character %#02x at byte %d", c, i)
 		}
-		ascii = ascii && c < utf8.RuneSelf
 	}
-	if !ascii && !utf8.ValidString(s) {
+	if !utf8.ValidString(s) {
 		return bad(field, "is not valid UTF-8")
 	}
 	return nil
@@ -119,6 +121,39 @@ func checkToken(field, s string, limit int) error {
 	return nil
 }
 
+// CheckTrace reports what is no traceparent of version 00 (W3C Trace Context,
+// www.w3.org/TR/trace-context, section 3.2, checked 2026-11-20).
+func CheckTrace(field, s string) error {
+	if why := wrongTrace(s); why != "" {
+		return bad(field, "%s", why)
+	}
+	return nil
+}
+
+// wrongTrace says why a text is no traceparent, "" when it is one. It makes no
+// garbage of a good one: any fact may carry it.
+func wrongTrace(s string) string {
+	if len(s) != MaxTrace {
+		return fmt.Sprintf("is %d bytes long, a traceparent has %d", len(s), MaxTrace)
+	}
+	for i := range len(s) {
+		c := s[i]
+		digit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+		if dash := i == 2 || i == 35 || i == 52; dash && c != '-' || !dash && !digit {
+			return fmt.Sprintf("is no traceparent, 00-TRACE-PARENT-FLAGS in lower-case hexadecimal digits, at byte %d", i)
+		}
+	}
+	switch {
+	case s[:2] != "00":
+		return fmt.Sprintf("is a traceparent of version %s, only 00 is known", s[:2])
+	case s[3:35] == "00000000000000000000000000000000":
+		return "has a trace id of zeros"
+	case s[36:52] == "0000000000000000":
+		return "has a parent id of zeros"
+	}
+	return ""
+}
+
 // Check validates an event by the rules both sides of the log share: publishers
 // call it before appending, projections after reading. It returns a *FieldError.
 func Check(e *Event) error {
@@ -139,6 +174,11 @@ func Check(e *Event) error {
 	}
 	if err := checkTime("time", e.Time); err != nil {
 		return err
+	}
+	if e.Trace != "" {
+		if err := CheckTrace("trace", e.Trace); err != nil {
+			return err
+		}
 	}
 	switch d := e.Data.(type) {
 	case *Created:

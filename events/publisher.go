@@ -148,25 +148,30 @@ func asFieldError(err error) *FieldError {
 // Facts stores one fact about any number of devices, split into events of at
 // most 500. A bad device is named by its index and nothing is stored then.
 func (p *Publisher) Facts(ctx context.Context, kind Kind, push, channel string, at time.Time, devices []string) (Position, error) {
-	for i, d := range devices {
-		if err := CheckID("devices", d, MaxDevice); err != nil {
-			return Position{}, renamed(err, "devices", i)
+	var records []Record
+	for from, first := 0, true; first || from < len(devices); first = false {
+		n := min(len(devices)-from, factsPerEvent)
+		r, err := p.record(&Event{
+			Header: Header{Kind: kind, App: p.c.App, Push: push, Time: at},
+			Data:   &Fact{Channel: channel, Devices: devices[from : from+n]},
+		})
+		if err != nil {
+			return Position{}, shifted(err, from)
+		}
+		records = append(records, r)
+		from += n
+	}
+	return p.c.Committer.Commit(ctx, records)
+}
+
+// shifted names a device by its index in the call instead of in its event.
+func shifted(err *FieldError, from int) *FieldError {
+	if text, ok := strings.CutPrefix(err.Field, "data.devices["); ok {
+		if i, bad := strconv.Atoi(strings.TrimSuffix(text, "]")); bad == nil {
+			return &FieldError{Field: fmt.Sprintf("devices[%d]", from+i), Reason: err.Reason}
 		}
 	}
-	var events []*Event
-	for first := true; first || len(devices) > 0; first = false {
-		n := min(len(devices), factsPerEvent)
-		events = append(events, &Event{
-			Header: Header{Kind: kind, App: p.c.App, Push: push, Time: at},
-			Data:   &Fact{Channel: channel, Devices: devices[:n]},
-		})
-		devices = devices[n:]
-	}
-	// Device ids apart, the events are alike: one is wrong when all are.
-	if _, err := p.record(events[0]); err != nil {
-		return Position{}, err
-	}
-	return p.Publish(ctx, events...)
+	return err
 }
 
 // Gate answers whether a push may still be handed over to a device, from the

@@ -103,6 +103,12 @@ func PartitionOf(app, push string, partitions int) int {
 	return int(h.Sum32() % uint32(partitions))
 }
 
+// KeyPartition returns the partition in which a key that concerns the whole ledger
+// is claimed: an idempotency key given with a request whose push may be anywhere.
+func KeyPartition(app, key string, partitions int) int {
+	return PartitionOf(app+"\x00key", key, partitions)
+}
+
 // CheckSubject reports whether an event may stand on the subject it was stored
 // under. Permissions are granted by subject, so an event whose body names
 // another app than its subject would cross tenants (L10).
