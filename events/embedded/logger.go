@@ -14,6 +14,21 @@ type logAdapter struct {
 
 	mu    sync.Mutex
 	first error
+	// lost is the last warning that a stream was left out.
+	lost string
+}
+
+// notRecovered begins the server's warnings of streams that it leaves out.
+const notRecovered = "Error recreating stream"
+
+// warning returns why a stream was left out, as far as the server said.
+func (a *logAdapter) warning() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lost == "" {
+		return "its log does not say why"
+	}
+	return a.lost
 }
 
 func (a *logAdapter) fatal() error {
@@ -33,6 +48,11 @@ func (a *logAdapter) Warnf(format string, v ...any) {
 	if strings.Contains(text, "Websocket not configured with TLS") {
 		a.l.Debug("nats server", "text", text)
 		return
+	}
+	if text := strings.TrimSpace(text); strings.HasPrefix(text, notRecovered) {
+		a.mu.Lock()
+		a.lost = text
+		a.mu.Unlock()
 	}
 	a.l.Warn("nats server", "text", text)
 }

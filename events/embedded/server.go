@@ -105,6 +105,10 @@ func Start(c Config) (*Server, error) {
 		s.address = net.JoinHostPort(host, port)
 	}
 	o.CustomClientAuthentication = a
+	k, err := keep(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
+	}
 	srv, err := server.NewServer(o)
 	if err != nil {
 		return nil, fmt.Errorf("start the NATS server: %w", err)
@@ -119,6 +123,14 @@ func Start(c Config) (*Server, error) {
 		if err == nil {
 			err = fmt.Errorf("not ready after %s", readyTimeout)
 		}
+		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
+	}
+	if err := s.check(k); err != nil {
+		s.Stop()
+		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
+	}
+	if err := k.release(); err != nil {
+		s.Stop()
 		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
 	}
 	return s, nil

@@ -10,11 +10,15 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/embedded"
+	"github.com/recall-ledger/recall-ledger/events/embedded/clustertest"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/events/logtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	clustertest.Main()
+	goleak.VerifyTestMain(m)
+}
 
 // server is a real server and a connection to it.
 type server struct {

@@ -31,7 +31,7 @@ const (
 // with its handler for as long as that runs; one not ended comes again, at once
 // after an orderly stop and soon after a crash.
 func (l *Log) Consume(ctx context.Context, name, filter string, workers int, handle func(context.Context, events.Delivery)) error {
-	c, err := l.stream.CreateOrUpdateConsumer(ctx, js.ConsumerConfig{
+	c, err := l.openQueue(ctx, js.ConsumerConfig{
 		Durable:       name,
 		FilterSubject: filter,
 		AckPolicy:     js.AckExplicitPolicy,
@@ -41,6 +41,8 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		// Messages that wait for a retry stay in flight; they must not keep
 		// new ones out.
 		MaxAckPending: maxInFlight,
+		// As many replicas as the stream: what was ended must stay ended.
+		Replicas: 0,
 	})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("open queue %s: %w", name, err)
@@ -56,6 +58,21 @@ func (l *Log) Consume(ctx context.Context, name, filter string, workers int, han
 		return fmt.Errorf("read queue %s: %w", name, err)
 	}
 	return nil
+}
+
+// openQueue makes the consumer, or finds it. A cluster without a leader is waited
+// for, at most Config.OpenTimeout.
+func (l *Log) openQueue(ctx context.Context, config js.ConsumerConfig) (js.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.c.OpenTimeout)
+	defer cancel()
+	for {
+		once, stop := context.WithTimeout(ctx, tryTimeout)
+		c, err := l.stream.CreateOrUpdateConsumer(once, config)
+		stop()
+		if err == nil || !temporary(err) || !pause(ctx, tryPause) {
+			return c, err
+		}
+	}
 }
 
 // queue is one Consume under way.
@@ -121,20 +138,10 @@ func (q *queue) next(ctx context.Context, c js.Consumer, lost <-chan nats.Status
 			// There was none for a while.
 		default:
 			// A server that is on its way, down or up, answers so.
-			rest(ctx)
+			pause(ctx, pullPause)
 		}
 	}
 	return nil, nil
-}
-
-// rest pauses before a request that failed is made again.
-func rest(ctx context.Context) {
-	t := time.NewTimer(pullPause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // ask makes one request.

@@ -121,6 +121,17 @@ func TestChangedSettings(t *testing.T) {
 	}
 }
 
+// TestMustExist: a log that is known to have been there is not made anew.
+func TestMustExist(t *testing.T) {
+	s := start(t, t.TempDir())
+	if _, err := jetstream.Open(testContext(t), jetstream.Config{Conn: s.conn, MustExist: true}); !errors.Is(err, jetstream.ErrMissing) {
+		t.Errorf("Open = %v, want ErrMissing", err)
+	}
+	absent(t, s.conn)
+	open(t, jetstream.Config{Conn: s.conn})
+	open(t, jetstream.Config{Conn: s.conn, MustExist: true})
+}
+
 // TestReopen: what was acknowledged is there after a stop, with its sequences,
 // and so is the identity of the log.
 func TestReopen(t *testing.T) {
@@ -172,6 +183,33 @@ func contents(t *testing.T, log events.Log) (all []string) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// TestFollowOfAnotherLog: a reader whose stream is gone, or is another one by now,
+// ends with an error instead of waiting or reading on.
+func TestFollowOfAnotherLog(t *testing.T) {
+	for _, anew := range []bool{false, true} {
+		s := start(t, t.TempDir())
+		log := open(t, jetstream.Config{Conn: s.conn})
+		put(t, log, 3)
+		a := api(t, s)
+		err := log.Follow(testContext(t), 1, func(m events.Message) error {
+			if m.Seq < 3 {
+				return nil
+			}
+			if err := a.DeleteStream(testContext(t), "LEDGER"); err != nil {
+				return err
+			}
+			if anew {
+				open(t, jetstream.Config{Conn: s.conn})
+			}
+			return nil
+		})
+		want := map[bool]string{false: "stream not found", true: "made anew"}[anew]
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Follow = %v, want %q", err, want)
+		}
+	}
 }
 
 // TestFull: a full log refuses and stores nothing of a batch; what it holds stays.

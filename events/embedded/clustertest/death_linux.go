@@ -1,0 +1,7 @@
+package clustertest
+
+import "syscall"
+
+// dieWithParent has the kernel kill a server, even a paused one, when the test's
+// process is gone.
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
