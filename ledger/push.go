@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
@@ -13,6 +14,8 @@ import (
 type Push struct {
 	// Created is the push's own description, nil while only facts are known.
 	Created *events.Created
+	// Trace is the trace context of Created, "" without one.
+	Trace string
 	// First is the earliest time known of the push: by the sender's clock,
 	// never later than when the log stored it.
 	First time.Time
@@ -37,6 +40,8 @@ const (
 // Recall is one accepted recall of a push.
 type Recall struct {
 	events.Requested
+	// Trace is the trace context in which it was accepted, "" without one.
+	Trace string
 	State RecallState
 	// Seq is where it was accepted; the plan are the holders as of this sequence.
 	Seq events.Seq
@@ -130,6 +135,7 @@ func (p *Push) Evolve(e *events.Event, seq events.Seq, stored time.Time) error {
 		}
 		if p.Created == nil {
 			p.Created = withSlot(c, seq)
+			p.Trace = strings.Clone(e.Trace) // which may be a view of the message
 		}
 	}
 	switch d := e.Data.(type) {
@@ -146,7 +152,7 @@ func (p *Push) Evolve(e *events.Event, seq events.Seq, stored time.Time) error {
 		}
 	case *events.Requested:
 		p.Decision = seq
-		p.Recalls = append(p.Recalls, Recall{Requested: *d, State: Running, Seq: seq, At: stored})
+		p.Recalls = append(p.Recalls, Recall{Requested: *d, Trace: strings.Clone(e.Trace), State: Running, Seq: seq, At: stored})
 	case *events.Closed:
 		p.Decision = seq
 		if r := p.Find(d.Recall); r != nil && r.State == Running {
@@ -157,6 +163,17 @@ func (p *Push) Evolve(e *events.Event, seq events.Seq, stored time.Time) error {
 		}
 	}
 	return nil
+}
+
+// Successor describes the new push of an override of this one.
+func (p *Push) Successor(push string, n *events.Replacement) *events.Created {
+	c := &events.Created{
+		Title: n.Title, Body: n.Body, Slot: p.Slot(), Replaces: push, Audience: events.Audience{Kind: events.AudienceList},
+	}
+	if p.Created != nil {
+		c.Audience, c.Profile = p.Created.Audience, p.Created.Profile
+	}
+	return c
 }
 
 // slots is how many slots the ledger gives before it begins again: numbers of at

@@ -14,7 +14,8 @@ type app struct {
 	name   string
 	record appRecord
 	dicts  []*dictionary
-	dirty  bool
+	// changed is true while no checkpoint has taken the app's row.
+	changed bool
 }
 
 // appRecord is the app's row.
@@ -41,11 +42,20 @@ func (p *Projection) createApp(name string) *app {
 		return a
 	}
 	name = strings.Clone(name)
-	a := &app{no: p.meta.NextApp, name: name, dirty: true}
+	a := &app{no: p.meta.NextApp, name: name}
+	p.changeApp(a)
 	a.record.No = a.no
 	p.meta.NextApp++
 	p.apps[name] = a
 	return a
+}
+
+// changeApp marks an app for the next checkpoint.
+func (p *Projection) changeApp(a *app) {
+	if !a.changed {
+		a.changed = true
+		p.changedApps = append(p.changedApps, a)
+	}
 }
 
 func (a *app) findChannel(name string) (uint8, bool) {
@@ -54,7 +64,7 @@ func (a *app) findChannel(name string) (uint8, bool) {
 }
 
 // createChannel returns the channel's number in the app.
-func (a *app) createChannel(name string) (uint8, error) {
+func (p *Projection) createChannel(a *app, name string) (uint8, error) {
 	if ch, ok := a.findChannel(name); ok {
 		return ch, nil
 	}
@@ -63,16 +73,12 @@ func (a *app) createChannel(name string) (uint8, error) {
 	}
 	a.record.Channels = append(a.record.Channels, strings.Clone(name))
 	a.record.Devices = append(a.record.Devices, 0)
-	a.dicts = append(a.dicts, newDictionary(a.no, uint8(len(a.dicts))))
-	a.dirty = true
+	a.dicts = append(a.dicts, newDictionary(a.no, uint8(len(a.dicts)), 0))
+	p.changeApp(a)
 	return uint8(len(a.record.Channels) - 1), nil
 }
 
-func newDictionary(app uint32, ch uint8) *dictionary {
-	return &dictionary{app: app, ch: ch, fresh: map[uint32][]byte{}}
-}
-
-// loadApps reads all apps and their dictionaries.
+// loadApps reads all apps. Their dictionaries stay where they are.
 func (p *Projection) loadApps() error {
 	rows, err := p.store.scan(scanOptions{from: newKey(rowApp), to: newKey(rowApp).end()})
 	if err != nil {
@@ -85,12 +91,9 @@ func (p *Projection) loadApps() error {
 		}
 		a.no = a.record.No
 		for ch := range a.record.Channels {
-			d := newDictionary(a.no, uint8(ch))
-			if err := p.loadDictionary(d); err != nil {
+			d := newDictionary(a.no, uint8(ch), a.record.Devices[ch])
+			if err := p.checkDictionary(d); err != nil {
 				return err
-			}
-			if d.n != a.record.Devices[ch] {
-				return errDamaged
 			}
 			a.dicts = append(a.dicts, d)
 		}
@@ -99,60 +102,29 @@ func (p *Projection) loadApps() error {
 	return nil
 }
 
-func (p *Projection) loadDictionary(d *dictionary) error {
+// checkDictionary reports a dictionary that does not end where the app's record
+// says. Reading all of it would make every start wait for what may not be asked
+// for in weeks.
+func (p *Projection) checkDictionary(d *dictionary) error {
 	prefix := newKey(rowTokens).u32(d.app).u8(d.ch)
 	it, err := p.store.iterate(prefix)
 	if err != nil {
 		return err
 	}
 	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		r := reader{b: it.Key()[len(prefix):]}
-		no := r.fixed32()
-		if r.bad || len(r.b) != 0 {
+	if !it.Last() {
+		if err := it.Error(); err != nil {
+			return storeError("load devices", err)
+		}
+		if d.n > 0 {
 			return errDamaged
 		}
-		if err := d.load(no, it.Value()); err != nil {
-			return err
-		}
+		return nil
 	}
-	if err := it.Error(); err != nil {
-		return storeError("load devices", err)
+	r := reader{b: it.Key()[len(prefix):]}
+	no := r.fixed32()
+	if r.bad || len(r.b) != 0 || d.n == 0 || no != (d.n-1)/tokensPerPage {
+		return errDamaged
 	}
-	return nil
-}
-
-// tokens returns the device tokens of one dictionary page.
-func (p *Projection) tokens(d *dictionary, page uint32) ([]string, error) {
-	b := d.fresh[page]
-	if b == nil {
-		var err error
-		if b, err = p.store.stored(tokensKey(d.app, d.ch, page)); err != nil {
-			return nil, err
-		}
-	}
-	return splitTokens(b)
-}
-
-// tokenReader looks up device tokens of one dictionary; neighbours cost little.
-type tokenReader struct {
-	p    *Projection
-	d    *dictionary
-	no   uint32
-	page []string
-}
-
-// at returns the device token of an ordinal.
-func (t *tokenReader) at(ord uint32) (string, error) {
-	if no := ord / tokensPerPage; t.page == nil || t.no != no {
-		page, err := t.p.tokens(t.d, no)
-		if err != nil {
-			return "", err
-		}
-		t.no, t.page = no, page
-	}
-	if i := int(ord % tokensPerPage); i < len(t.page) {
-		return t.page[i], nil
-	}
-	return "", errDamaged
+	return splitTokens(it.Value(), make([]string, d.full(no)))
 }

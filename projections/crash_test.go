@@ -57,7 +57,9 @@ func TestCrash(t *testing.T) {
 func (c *crasher) run() {
 	c.c = c.h.config(c.fs)
 	c.c.Memory = []int{1, 1 << 30}[c.rng.IntN(2)]
+	c.c.Dictionaries = dictionaryBudgets[c.rng.IntN(len(dictionaryBudgets))]
 	c.p = c.h.open(c.c)
+	c.p.devices.idle = 1
 	messages := c.h.messages()
 	// What survives may lie far back: the number of crashes bounds the loop.
 	for left := len(messages)/3 + 1; c.p.Applied().Seq < events.Seq(len(messages)); {
@@ -116,6 +118,7 @@ func (c *crasher) crash(within bool) {
 	c.count++
 	c.fs, c.c.FS = fs, fs
 	c.p = c.h.open(c.c)
+	c.p.devices.idle = 1
 	got := c.p.Applied().Seq
 	if got < c.durable || got > applied {
 		c.t.Fatalf("after the crash the projection is at %d; the last checkpoint was at %d, applied was %d", got, c.durable, applied)

@@ -1,9 +1,13 @@
 package projections
 
 import (
+	"cmp"
+	"container/list"
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/minio/highwayhash"
 )
 
@@ -11,32 +15,31 @@ import (
 const tokensPerPage = 256
 
 // dictionary gives the devices of one app and channel their ordinals, in the
-// order in which the log first names them. In memory it keeps 20 bytes per slot
-// (a 128-bit hash and the ordinal); the tokens themselves are in the store.
+// order in which the log first names them. All of it is in the store: the tokens
+// by ordinal, and the ordinals by the hash of the token. In memory is what was
+// named lately, as far as Config.Dictionaries allows, and what is not in the
+// store yet.
 type dictionary struct {
 	app uint32
 	ch  uint8
-	// n is the number of devices; the next gets ordinal n.
-	n uint32
-	// slots is the open-addressing table.
-	slots []slot
-	// fresh holds token pages that changed since the last checkpoint, and the
-	// page being filled.
-	fresh map[uint32][]byte
-	dirty bool
-
-	// What ordinals works in; seen only keeps its reads from being left out.
+	// n is the number of devices; the next gets ordinal n. Of them cut were
+	// handed to a checkpoint, and stored are in the store for good.
+	n, cut, stored uint32
+	table          table
+	// hashes are those of the devices from cut on.
 	hashes []tokenHash
-	ords   []uint32
-	seen   uint32
-}
-
-// slot is one entry of the table: 20 bytes side by side, since a look-up is one
-// cache miss and hardly anything else. end is the ordinal plus one, 0 where the
-// slot is free.
-type slot struct {
-	hash tokenHash
-	end  uint32
+	// pages are token pages that the store may lack, the first of them is number
+	// base; the last is the one being filled.
+	pages [][]byte
+	base  uint32
+	// used is when the fold last looked into it, and place where it stands among
+	// those that are in memory; nil when nothing of it is.
+	used  uint64
+	place *list.Element
+	// next is the segment that leaves memory next.
+	next int
+	// listed is true while a checkpoint is to look at it.
+	listed bool
 }
 
 // tokenHash is 128 bits in words that need no padding.
@@ -55,124 +58,120 @@ func hashToken(token string) tokenHash {
 	return t
 }
 
-// bytes returns the hash as keys hold it.
-func (t tokenHash) bytes() []byte {
-	b := make([]byte, 0, 16)
+// compare orders hashes as keys are.
+func (t *tokenHash) compare(o *tokenHash) int {
+	if t[0] != o[0] {
+		return cmp.Compare(t[0], o[0])
+	}
+	return slices.Compare(t[1:], o[1:])
+}
+
+// append writes the hash as keys hold it, sorted as segments are.
+func (t tokenHash) append(b []byte) []byte {
 	for _, v := range t {
-		b = binary.LittleEndian.AppendUint32(b, v)
+		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	return b
 }
 
-// slot returns where the hash is, or the free slot where it belongs.
-func (d *dictionary) slot(h tokenHash) *slot {
-	mask := uint32(len(d.slots) - 1)
-	for i := h[0] & mask; ; i = (i + 1) & mask {
-		if s := &d.slots[i]; s.end == 0 || s.hash == h {
-			return s
-		}
+// full returns how many devices a page has.
+func (d *dictionary) full(page uint32) int { return int(min(d.n-page*tokensPerPage, tokensPerPage)) }
+
+// page returns a token page that is in memory, nil when it is not.
+func (d *dictionary) page(no uint32) []byte {
+	if no < d.base || no-d.base >= uint32(len(d.pages)) {
+		return nil
 	}
+	return d.pages[no-d.base]
 }
 
-// find returns the ordinal of a device the log has named.
-func (d *dictionary) find(token string) (uint32, bool) {
-	if d.n == 0 {
-		return 0, false
+// add gives a device that is new the next ordinal. The page being filled is in
+// memory.
+func (d *dictionary) add(h tokenHash, token string) uint32 {
+	no := d.n / tokensPerPage
+	if len(d.pages) == 0 {
+		d.base = no
 	}
-	s := d.slot(hashToken(token))
-	return s.end - 1, s.end != 0
-}
-
-// ordinals returns the devices' ordinals, giving one to each that is new. The
-// result is valid until the next call.
-func (d *dictionary) ordinals(tokens []string) []uint32 {
-	d.hashes, d.ords = d.hashes[:0], d.ords[:0]
-	for _, t := range tokens {
-		d.hashes = append(d.hashes, hashToken(t))
-	}
-	// Nearly every look-up misses the processor's caches. Looking at all slots
-	// first, with nothing in between, lets it wait for many at a time.
-	if mask := uint32(len(d.slots) - 1); len(d.slots) > 0 {
-		for i := range d.hashes {
-			d.seen += d.slots[d.hashes[i][0]&mask].end
+	if no-d.base == uint32(len(d.pages)) {
+		room := 0
+		if no > d.base {
+			room = len(d.pages[no-d.base-1]) + 64 // most pages are about as long as the last
 		}
+		d.pages = append(d.pages, make([]byte, 0, room))
 	}
-	for i, h := range d.hashes {
-		ord, fresh := d.add(h)
-		if fresh {
-			d.dirty = true
-			no := ord / tokensPerPage
-			d.fresh[no] = append(binary.AppendUvarint(d.fresh[no], uint64(len(tokens[i]))), tokens[i]...)
-		}
-		d.ords = append(d.ords, ord)
-	}
-	return d.ords
-}
-
-// add returns the device's ordinal and whether it was given just now.
-func (d *dictionary) add(h tokenHash) (uint32, bool) {
-	if int(d.n)*4 >= len(d.slots)*3 {
-		d.grow(max(64, 2*len(d.slots)))
-	}
-	s := d.slot(h)
-	if s.end != 0 {
-		return s.end - 1, false
-	}
+	page := &d.pages[no-d.base]
+	*page = append(binary.AppendUvarint(*page, uint64(len(token))), token...)
+	d.hashes = append(d.hashes, h)
 	d.n++
-	s.hash, s.end = h, d.n
-	return d.n - 1, true
+	d.table.set(h, d.n)
+	return d.n - 1
 }
 
-func (d *dictionary) grow(size int) {
-	slots := d.slots
-	d.slots = make([]slot, size)
-	for _, s := range slots {
-		if s.end != 0 {
-			*d.slot(s.hash) = s
+// dictionaryCut is what a checkpoint writes of a dictionary. All of it stays as
+// it is while the fold goes on: pages are only appended to.
+type dictionaryCut struct {
+	d      *dictionary
+	from   uint32
+	to     uint32
+	hashes []tokenHash
+	base   uint32
+	pages  [][]byte
+}
+
+// handOver gives a checkpoint what the store lacks.
+func (d *dictionary) handOver() dictionaryCut {
+	c := dictionaryCut{d: d, from: d.cut, to: d.n, hashes: d.hashes, base: d.base, pages: slices.Clone(d.pages)}
+	d.hashes, d.cut = nil, d.n
+	return c
+}
+
+// write puts it into a checkpoint.
+func (c *dictionaryCut) write(b *pebble.Batch) error {
+	for i, page := range c.pages {
+		if err := b.Set(tokensKey(c.d.app, c.d.ch, c.base+uint32(i)), page, nil); err != nil {
+			return err
 		}
 	}
-}
-
-// load adds the tokens of a stored page; pages come in order.
-func (d *dictionary) load(no uint32, b []byte) error {
-	tokens, err := splitTokens(b)
-	if err != nil {
-		return err
-	}
-	if uint32(len(tokens)) > tokensPerPage || d.n != no*tokensPerPage {
-		return errDamaged
-	}
-	if len(tokens) < tokensPerPage {
-		d.fresh[no] = append([]byte(nil), b...)
-	}
-	for _, t := range tokens {
-		if _, fresh := d.add(hashToken(t)); !fresh {
-			return errDamaged
+	rows := c.sorted()
+	k := newKey(rowDevice).u32(c.d.app).u8(c.d.ch)
+	prefix := len(k)
+	for i := range rows {
+		k = rows[i].hash.append(k[:prefix])
+		if err := b.Set(k, binary.BigEndian.AppendUint32(k[len(k):], rows[i].end-1), nil); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settle forgets the full pages a checkpoint has written.
-func (d *dictionary) settle(written []uint32) {
-	for _, no := range written {
-		if (no+1)*tokensPerPage <= d.n {
-			delete(d.fresh, no)
-		}
-	}
+// settle forgets the full pages of a checkpoint that is durable.
+func (c *dictionaryCut) settle() {
+	c.d.stored = c.to
+	done := c.to/tokensPerPage - c.base
+	c.d.pages = append([][]byte(nil), c.d.pages[done:]...)
+	c.d.base += done
 }
 
-func splitTokens(b []byte) ([]string, error) {
-	tokens := make([]string, 0, tokensPerPage)
-	all := string(b) // one allocation for all tokens
-	for at := 0; at < len(b); {
-		n, k := binary.Uvarint(b[at:])
-		if k <= 0 || uint64(len(b)-at-k) < n {
-			return nil, errDamaged
-		}
-		at += k
-		tokens = append(tokens, all[at:at+int(n)])
-		at += int(n)
+// sorted returns the devices by hash. The store sorts them too, but takes several
+// times as long for it.
+func (c *dictionaryCut) sorted() []slot {
+	const bits = 10
+	var ends [1<<bits + 1]int
+	for _, h := range c.hashes {
+		ends[h[0]>>(32-bits)+1]++
 	}
-	return tokens, nil
+	for i := range 1 << bits {
+		ends[i+1] += ends[i]
+	}
+	starts := ends
+	rows := make([]slot, len(c.hashes))
+	for i, h := range c.hashes {
+		at := &starts[h[0]>>(32-bits)]
+		rows[*at] = slot{h, c.from + uint32(i) + 1}
+		*at++
+	}
+	for i := range 1 << bits {
+		slices.SortFunc(rows[ends[i]:ends[i+1]], func(x, y slot) int { return x.hash.compare(&y.hash) })
+	}
+	return rows
 }

@@ -19,7 +19,9 @@
 // id, in the newest week; whatever else comes is about an unknown push. Apps,
 // channels, devices, users, idempotency keys and quarantined messages stay.
 //
-// Layout: a device gets an ordinal per app and channel when it is first named.
+// Layout: a device gets an ordinal per app and channel when it is first named. The
+// store finds it by the hash of its token; in memory is what was named lately, within
+// Config.Dictionaries, by segments of a hash table that come and go one by one.
 // A notification is one byte of facts in a page of 4096 ordinals, and one byte
 // more per recall that concerns it. Pages, counters and the small rows beside
 // them are changed in memory and written back at checkpoints, so that the store

@@ -14,14 +14,21 @@ func (p *Projection) foldFact(u *push, k events.Kind, f *events.Fact, m events.M
 	if !ok {
 		return quarantined(errNotAFact)
 	}
-	ch, err := u.app.createChannel(f.Channel)
+	ch, err := p.createChannel(u.app, f.Channel)
 	if err != nil {
 		return quarantined(err)
 	}
 	d := u.app.dicts[ch]
 	c := u.createChannel(ch)
 	watch := u.lateRecalls(m)
-	ords := d.ordinals(f.Devices)
+	known := d.n
+	ords, err := p.devices.ordinals(d, f.Devices)
+	if err != nil {
+		return err
+	}
+	if d.n != known {
+		p.changeApp(u.app)
+	}
 	if f.Send != "" {
 		if err := p.foldSend(u, c, ords, f.Send); err != nil {
 			return err

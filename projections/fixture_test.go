@@ -211,6 +211,10 @@ func inMemory(p *Projection, id string) *push {
 	return nil
 }
 
+// dictionaryBudgets are budgets for dictionaries under which nothing that is in the
+// store stays in memory, a little does, some does, and everything does.
+var dictionaryBudgets = []int{1, 2 << 10, 40 << 10, 1 << 30}
+
 // must returns v, or fails the test.
 func must[T any](v T, err error) func(tester) T {
 	return func(t tester) T {

@@ -16,6 +16,10 @@ import (
 // folded before (L3). Messages must come in order without a gap. A bad event is
 // quarantined; an error means that the fold cannot go on.
 func (p *Projection) Apply(m events.Message) error {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	// Nothing that readers see, so they need not wait for it.
+	e, bad := p.read(m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.store.closed {
@@ -27,7 +31,11 @@ func (p *Projection) Apply(m events.Message) error {
 	// The zone of the machine that reads the log must not get into rows (L3).
 	m.Time = m.Time.UTC()
 	p.turn(m.Time)
-	if err := p.fold(m); err != nil {
+	err := bad
+	if err == nil {
+		err = p.fold(e, m)
+	}
+	if err != nil {
 		var bad *quarantineError
 		if !errors.As(err, &bad) {
 			// The event may be half folded, which must not be written.
@@ -60,21 +68,34 @@ func quarantined(err error) error {
 	return &quarantineError{err}
 }
 
-func (p *Projection) fold(m events.Message) error {
+// read decodes a message, and hashes the devices it names.
+func (p *Projection) read(m events.Message) (*events.Event, error) {
 	e, err := p.decoder.Decode(m.Data)
 	if err != nil {
-		return quarantined(err)
+		return nil, quarantined(err)
 	}
 	if err := events.CheckSubject(m.Subject, m.Partition, &e.Header); err != nil {
-		return quarantined(err)
+		return nil, quarantined(err)
 	}
+	switch d := e.Data.(type) {
+	case *events.Fact:
+		p.devices.hash(d.Devices)
+	case *events.Command:
+		p.devices.hash(d.Devices)
+	case *events.Outcome:
+		p.devices.hash(d.Devices)
+	}
+	return e, nil
+}
+
+func (p *Projection) fold(e *events.Event, m events.Message) error {
 	a := p.createApp(e.App)
 	if k, ok := e.Data.(*events.Key); ok {
 		return p.foldKey(a, k, m)
 	}
 	if f, ok := e.Data.(*events.Fact); ok {
 		// Before the push is made: a fact that is passed over makes none.
-		if _, err := a.createChannel(f.Channel); err != nil {
+		if _, err := p.createChannel(a, f.Channel); err != nil {
 			return quarantined(err)
 		}
 	}
@@ -93,6 +114,7 @@ func (p *Projection) fold(m events.Message) error {
 			return quarantined(errUnknownPush)
 		}
 	}
+	p.preserve(u)
 	if e.Kind.Decision() {
 		u.fence(e, m)
 		p.change(u)
@@ -140,7 +162,7 @@ func (p *Projection) foldPush(u *push, e *events.Event, m events.Message) (err e
 	switch d := e.Data.(type) {
 	case *events.Created:
 		// With the slot the ledger gave, which the event does not hold.
-		u.created, err = json.Marshal(u.state.Created)
+		u.created, err = json.Marshal(storedCreated{u.state.Created, u.state.Trace})
 	case *events.Requested:
 		p.owe(u, len(u.recalls)-1)
 	case *events.Closed:
@@ -163,8 +185,9 @@ func (p *Projection) foldPush(u *push, e *events.Event, m events.Message) (err e
 func (p *Projection) change(u *push) {
 	p.tick++
 	u.used = p.tick
-	if !u.dirty {
-		u.dirty = true
+	u.period.recent.MoveToFront(u.place)
+	if u.changed == 0 {
+		u.changed = p.epoch
 		p.changed = append(p.changed, u)
 	}
 }
@@ -182,7 +205,7 @@ func (p *Projection) createPush(a *app, id string) *push {
 			p.boundFilters()
 		}
 	}
-	t.pushes[u.key()] = u
+	p.keep(u)
 	p.store.rows.put(pushNumberKey(a.no, u.no), []byte(u.id))
 	return u
 }
@@ -193,7 +216,7 @@ func (p *Projection) loadPush(a *app, id string) (*push, error) {
 	if err != nil || u == nil || u.inMemory() {
 		return u, err
 	}
-	u.period.pushes[u.key()] = u
+	p.keep(u)
 	p.weigh(u)
 	return u, nil
 }

@@ -71,6 +71,7 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 	}
 	p.mu.RLock()
 	u, err := p.lookup(app, id)
+	swaps := p.swaps
 	if u != nil && int(layerNo) > len(u.recalls) {
 		u = nil // since the recall was looked up its push was forgotten, and came again
 	}
@@ -82,19 +83,22 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 	if err != nil || u == nil {
 		return false, err
 	}
+	page := newPageReader(want)
+	page.swaps = swaps
 	for _, ch := range order {
 		if ch < from.ch {
 			continue
 		}
 		p.mu.RLock()
-		l := u.layer(layerNo, ch)
-		numbers := l.numbers()
-		name := u.app.record.Channels[ch]
+		var numbers []uint32
+		var name string
+		if l := u.layer(layerNo, ch); l != nil { // it is there, but in a generation that differs
+			numbers, name = l.numbers(), u.app.record.Channels[ch]
+		}
 		p.mu.RUnlock()
 		if channel != "" && channel != name {
 			continue
 		}
-		var page pageReader
 		for _, no := range numbers {
 			if ch == from.ch && no < from.ord>>pageBits {
 				continue
@@ -102,7 +106,7 @@ func (p *Projection) each(ctx context.Context, app, id string, layerNo uint16, c
 			if err := ctx.Err(); err != nil {
 				return true, err
 			}
-			if err := page.read(p, u, layerNo, ch, no, name, from, want); err != nil {
+			if u, err = page.read(p, u, layerNo, ch, no, name, from); err != nil {
 				return true, err
 			}
 			for _, d := range page.list {
@@ -134,35 +138,69 @@ func (u *push) layerChannels(no uint16) []uint8 {
 // pageReader collects the wanted devices of one page after another, in memory
 // it keeps.
 type pageReader struct {
-	list []Device
+	// swaps is which generation the push is of that is read.
+	swaps  int
+	list   []Device
+	tokens tokenReader
+	// wanted is which values are wanted, and certainties what they are as facts.
+	wanted      [256]bool
+	certainties [256]string
 	// cursors are those of list, one after the other, and ends where each ends.
 	cursors []byte
 	ends    []int
 }
 
-func (g *pageReader) read(p *Projection, u *push, layerNo uint16, ch uint8, no uint32, name string, from place, want func(byte) bool) error {
+func newPageReader(want func(byte) bool) *pageReader {
+	g := &pageReader{}
+	for v := range 256 {
+		g.wanted[v] = want(byte(v))
+		g.certainties[v] = ledger.Facts(v).Standing().Certainty()
+	}
+	return g
+}
+
+// read collects a page, and returns the push to go on with: another generation may
+// have taken the place of the one it was found in.
+func (g *pageReader) read(p *Projection, u *push, layerNo uint16, ch uint8, no uint32, name string, from place) (*push, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	l, facts := u.layer(layerNo, ch), u.layer(0, ch)
-	tokens := tokenReader{p: p, d: u.app.dicts[ch]}
 	g.list, g.cursors, g.ends = g.list[:0], g.cursors[:0], g.ends[:0]
+	if g.swaps != p.swaps {
+		again, err := p.lookup(u.app.name, u.id)
+		if err != nil || again == nil { // it was forgotten meanwhile
+			return u, err
+		}
+		u, g.swaps = again, p.swaps
+	}
+	l, facts := u.layer(layerNo, ch), u.layer(0, ch)
+	if l == nil || facts == nil {
+		return u, nil
+	}
+	pg := l.page(no)
+	if pg == nil {
+		return u, nil
+	}
+	if err := g.tokens.reset(p, u.app.dicts[ch], pg.dense != nil); err != nil {
+		return u, err
+	}
+	defer g.tokens.close()
 	var failed error
-	l.page(no).each(func(off uint16, v byte) {
+	pg.each(func(off uint16, v byte) {
 		ord := no<<pageBits | uint32(off)
-		if failed != nil || !want(v) || ch == from.ch && from.after && ord <= from.ord {
+		if !g.wanted[v] || failed != nil || ch == from.ch && from.after && ord <= from.ord {
 			return
 		}
-		e := Device{Channel: name}
-		if e.Device, failed = tokens.at(ord); failed != nil {
+		var token string
+		if token, failed = g.tokens.at(ord); failed != nil {
 			return
 		}
+		mark := ledger.Mark(0)
 		if layerNo > 0 {
-			e.Mark = ledger.Mark(v)
-			v = facts.get(ord)
+			mark, v = ledger.Mark(v), facts.get(ord)
 		}
-		e.Facts = ledger.Facts(v)
-		e.Certainty = e.Facts.Standing().Certainty()
-		g.list = append(g.list, e)
+		g.list = append(g.list, Device{
+			Channel: name, Device: token, Certainty: g.certainties[v], Facts: ledger.Facts(v), Mark: mark,
+		})
 		g.cursors = place{ch: ch, ord: ord}.append(g.cursors)
 		g.ends = append(g.ends, len(g.cursors))
 	})
@@ -171,7 +209,7 @@ func (g *pageReader) read(p *Projection, u *push, layerNo uint16, ch uint8, no u
 		g.list[i].Cursor = all[start:end]
 		start = end
 	}
-	return failed
+	return u, failed
 }
 
 // place is where a list stands.

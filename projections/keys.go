@@ -7,6 +7,7 @@ import "encoding/binary"
 //	M                                        position and counters of the projection
 //	a <app>                                  app record: number, channels
 //	d <app no> <channel> <page>              256 device tokens, by ordinal
+//	h <app no> <channel> <hash of token>     a device's ordinal
 //	i <period> <app no> <channel> <ordinal> <push no>
 //	                                         a small push touches this device
 //	j <period> <app no> <channel> <page> <push no>
@@ -28,6 +29,7 @@ const (
 	rowMeta       = 'M'
 	rowApp        = 'a'
 	rowTokens     = 'd'
+	rowDevice     = 'h'
 	rowSmall      = 'i'
 	rowLarge      = 'j'
 	rowKey        = 'k'
@@ -47,7 +49,7 @@ const periodRows = string(rowSmall) + string(rowLarge) + string(rowPush) + strin
 
 // schema is the version of all of the above; a store of another schema is
 // rebuilt from the log.
-const schema = 3
+const schema = 4
 
 // key builds row keys; each method appends one part.
 type key []byte
@@ -84,6 +86,10 @@ func tokensKey(app uint32, ch uint8, page uint32) key {
 	return newKey(rowTokens).u32(app).u8(ch).u32(page)
 }
 
+func deviceKey(app uint32, ch uint8, h tokenHash) key {
+	return h.append(newKey(rowDevice).u32(app).u8(ch))
+}
+
 func smallKey(period uint16, app uint32, ch uint8, ord uint32) key {
 	return newKey(rowSmall).u16(period).u32(app).u8(ch).u32(ord)
 }
@@ -93,7 +99,7 @@ func largeKey(period uint16, app uint32, ch uint8, page uint32) key {
 }
 
 func claimKey(app uint32, k string) key {
-	return append(newKey(rowKey).u32(app), hashToken(k).bytes()...)
+	return hashToken(k).append(newKey(rowKey).u32(app))
 }
 
 func openKey(period uint16, app uint32, recall string) key {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,7 @@ func afterDamage(t *testing.T, f *fixture, fs *vfs.MemFS, change func(db *pebble
 	return errors.Join(err, exercise(t.Context(), p), p.Close())
 }
 
-// rowsOf returns the rows of a store.
+// rowsOf returns the rows of a store, and of the many devices' only some.
 func rowsOf(t *testing.T, c Config) []row {
 	t.Helper()
 	db := openRaw(t, c)
@@ -149,7 +150,13 @@ func rowsOf(t *testing.T, c Config) []row {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	n := 0
+	return slices.DeleteFunc(rows, func(r row) bool {
+		if r.key[0] == rowDevice {
+			n++
+		}
+		return r.key[0] == rowDevice && n%100 != 1
+	})
 }
 
 // Whatever stands in a row, the projection answers or says that it is damaged;
@@ -193,7 +200,7 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 	for _, r := range rows {
 		switch r.key[0] {
-		case rowTokens, rowPage, rowPush, rowApp, rowMeta, rowPushNumber:
+		case rowTokens, rowDevice, rowPage, rowPush, rowApp, rowMeta, rowPushNumber:
 		default:
 			continue
 		}

@@ -26,6 +26,15 @@ type page struct {
 	// due counts the marks that still need a command; only in recall layers.
 	due   int
 	dirty bool
+	// shared is true while a checkpoint may have the values: they are copied
+	// before they change.
+	shared bool
+}
+
+// share hands the values to a checkpoint.
+func (p *page) share() page {
+	p.dirty, p.shared = false, true
+	return page{offsets: p.offsets, values: p.values, dense: p.dense}
 }
 
 func (p *page) get(off uint16) byte {
@@ -40,6 +49,10 @@ func (p *page) get(off uint16) byte {
 
 func (p *page) set(off uint16, v byte) {
 	p.dirty = true
+	if p.shared {
+		p.offsets, p.values, p.dense = slices.Clone(p.offsets), slices.Clone(p.values), slices.Clone(p.dense)
+		p.shared = false
+	}
 	if p.dense != nil {
 		p.dense[off] = v
 		return

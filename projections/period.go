@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"container/list"
 	"math"
 	"time"
 
@@ -28,6 +29,8 @@ type period struct {
 	// last checkpoint, in bytes.
 	pushes map[pushID]*push
 	cost   int
+	// recent has the same pushes, the one changed last in front.
+	recent *list.List
 	// filter has all pushes, or is nil.
 	filter *filter
 	// owed are the recalls that may have notifications without a command. It
@@ -47,7 +50,7 @@ type storedPeriod struct {
 func newPeriod(s storedPeriod) *period {
 	return &period{
 		no: s.No, count: s.Pushes, notifications: s.Notifications,
-		pushes: map[pushID]*push{}, owed: map[owedRecall]struct{}{},
+		pushes: map[pushID]*push{}, recent: list.New(), owed: map[owedRecall]struct{}{},
 	}
 }
 
@@ -132,23 +135,22 @@ type span struct{ from, to uint16 }
 
 // drop puts the ranges of forgotten rows into a checkpoint, behind its rows: so
 // they cover also what was not yet written when its period expired.
-func (p *Projection) drop(b *pebble.Batch) error {
-	if p.dropped.to == 0 {
+func (c *cut) drop(b *pebble.Batch) error {
+	if c.dropped.to == 0 {
 		return nil
 	}
 	for _, row := range periodRows {
-		from, to := newKey(byte(row)).u16(p.dropped.from), newKey(byte(row)).u16(p.dropped.to)
+		from, to := newKey(byte(row)).u16(c.dropped.from), newKey(byte(row)).u16(c.dropped.to)
 		if err := b.DeleteRange(from, to, nil); err != nil {
-			return storeError("drop old pushes", err)
+			return err
 		}
 	}
-	for _, a := range p.apps {
-		from, to := pushNumber(p.dropped.from, 0), pushNumber(p.dropped.to, 0)
-		if err := b.DeleteRange(pushNumberKey(a.no, from), pushNumberKey(a.no, to), nil); err != nil {
-			return storeError("drop old pushes", err)
+	for _, a := range c.appsLeft {
+		from, to := pushNumber(c.dropped.from, 0), pushNumber(c.dropped.to, 0)
+		if err := b.DeleteRange(pushNumberKey(a, from), pushNumberKey(a, to), nil); err != nil {
+			return err
 		}
 	}
-	p.dropped = span{}
 	return nil
 }
 

@@ -28,6 +28,13 @@ type Config struct {
 	// Memory is how much pushes may take in memory before the ones not used
 	// lately are dropped and read again when needed. Default 256 MiB.
 	Memory int
+	// Dictionaries is how much the devices' ordinals may take in memory, about 32
+	// bytes for each device. Those named lately are there, and the others are
+	// looked up in the store, which takes microseconds instead of a fraction of
+	// one: a fold is a few times slower with far more devices than have room.
+	// Devices the store does not have yet come on top, up to half as much again.
+	// Default 256 MiB.
+	Dictionaries int
 	// Keep is how long a push is kept after the log first saw it, by the log's
 	// time; 0 keeps it for ever. Pushes go by whole weeks, as the first event of
 	// a new one is folded, so the last of them at most two weeks later. It must be
@@ -57,6 +64,9 @@ func (c *Config) setDefaults() {
 	if c.Memory == 0 {
 		c.Memory = 256 << 20
 	}
+	if c.Dictionaries == 0 {
+		c.Dictionaries = 256 << 20
+	}
 	if c.CheckpointFacts == 0 {
 		c.CheckpointFacts = 1_000_000
 	}
@@ -71,37 +81,68 @@ func (c *Config) setDefaults() {
 // Projection is the fold of one partition's log. Its queries may be called
 // concurrently with each other and with Run.
 type Projection struct {
-	c     Config
-	store *store
+	c Config
+	// generations are the stores on disk, of which live is the one in use. Both are
+	// changed by one rebuild at a time, under mu.
+	generations generations
+	live        uint64
+
+	// applying is held while a message is folded. It guards the decoder, and what
+	// devices work in.
+	applying sync.Mutex
+	decoder  events.Decoder
 
 	// mu guards everything below; the fold holds it for one message at a time.
-	mu   sync.RWMutex
-	meta meta
-	apps map[string]*app
+	mu sync.RWMutex
+	inside
+	moved   chan struct{}
+	watched atomic.Bool
+	failed  error
+
+	// checkpointing is held while a checkpoint is written, between applying and mu.
+	checkpointing sync.Mutex
+	due           chan struct{}
+	// settled is closed when the next checkpoint is durable.
+	settled chan struct{}
+	// swaps counts the generations that took the place of another, under mu: what
+	// readers hold of a push is of the one they found it in.
+	swaps int
+	// rebuilding is held while another generation is built; stuck, under it, is why
+	// no more may be.
+	rebuilding sync.Mutex
+	stuck      error
+}
+
+// inside is what one generation consists of: a swap puts another in its place.
+type inside struct {
+	store *store
+	meta  meta
+	apps  map[string]*app
+	// devices are the dictionaries of all apps.
+	devices devices
 	// periods are those that have pushes, oldest first, and dropped those that
 	// are forgotten but not yet dropped from the store.
 	periods []*period
 	dropped span
 	// filtered is how many pushes filters are kept for.
 	filtered uint64
-	changed  []*push
+	// changed are the pushes changed in this epoch, which begins with a
+	// checkpoint, and changedApps the apps. cutting is the checkpoint that may
+	// still have to take pushes of the last epoch.
+	epoch       uint64
+	changed     []*push
+	changedApps []*app
+	cutting     *cut
+	evicting    bool
 	// cost is what pushes take in memory as of the last checkpoint, in bytes.
-	cost    int
-	facts   int
-	tick    uint64
-	decoder events.Decoder
-	moved   chan struct{}
-	watched atomic.Bool
-	failed  error
+	cost int
+	// facts are those since the last checkpoint, folded those before it.
+	facts  int
+	folded uint64
+	tick   uint64
 	// broken is why memory and store may no longer be of one position: nothing
 	// is written any more.
 	broken error
-
-	// checkpointing is held while a checkpoint is written.
-	checkpointing sync.Mutex
-	due           chan struct{}
-	// settled is closed when the next checkpoint is durable.
-	settled chan struct{}
 }
 
 type pushID struct {
@@ -109,19 +150,34 @@ type pushID struct {
 	id  string
 }
 
-// Open opens or creates the projection and checks that it belongs to the log.
+// Open opens or creates the projection and checks that it belongs to the log. What
+// a rebuild left that did not end is deleted.
 func Open(ctx context.Context, c Config) (*Projection, error) {
 	if c.Keep < 0 {
 		return nil, fmt.Errorf("keep is %s, at least 0 is needed, which keeps pushes for ever", c.Keep)
 	}
+	if c.Dictionaries < 0 {
+		return nil, fmt.Errorf("dictionaries is %d bytes, at least 1 is needed; 0 is the default", c.Dictionaries)
+	}
 	c.setDefaults()
-	s, err := openStore(c.Dir, c.FS, c.Cache, c.Logger)
+	g := generations{c.FS, c.Dir}
+	state, err := g.clean()
+	if err != nil {
+		return nil, err
+	}
+	return openGeneration(ctx, c, g, state.Live)
+}
+
+// openGeneration opens or creates one generation.
+func openGeneration(ctx context.Context, c Config, g generations, no uint64) (*Projection, error) {
+	s, err := openStore(g.path(no), c.FS, c.Cache, c.Logger)
 	if err != nil {
 		return nil, err
 	}
 	p := &Projection{
-		c: c, store: s, apps: map[string]*app{},
-		moved: make(chan struct{}), due: make(chan struct{}, 1), settled: make(chan struct{}),
+		c: c, generations: g, live: no,
+		inside: inside{store: s, epoch: 1, apps: map[string]*app{}, devices: newDevices(s, c.Dictionaries)},
+		moved:  make(chan struct{}), due: make(chan struct{}, 1), settled: make(chan struct{}),
 	}
 	if err := p.load(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
@@ -154,7 +210,7 @@ func (p *Projection) load(ctx context.Context) error {
 	const remedy = "; if this is intended, delete the projection folder %s: it is rebuilt from the log"
 	switch {
 	case m.Schema != schema:
-		return fmt.Errorf("the projection has schema %d, this program needs %d"+remedy, m.Schema, schema, p.c.Dir)
+		return fmt.Errorf("%w: the projection has schema %d, this program needs %d"+remedy, errSchema, m.Schema, schema, p.c.Dir)
 	case !m.Created.Equal(info.Created):
 		return fmt.Errorf("the projection was folded from a log made at %s, but this log was made at %s"+remedy,
 			m.Created.Format(time.RFC3339Nano), info.Created.Format(time.RFC3339Nano), p.c.Dir)
@@ -174,8 +230,8 @@ func (p *Projection) load(ctx context.Context) error {
 	return nil
 }
 
-// Close writes a last checkpoint and closes the store. Run must have returned;
-// queries that still come get an error.
+// Close writes a last checkpoint and closes the store. Run and Rebuild must have
+// returned; queries that still come get an error.
 func (p *Projection) Close() error {
 	err := p.Checkpoint()
 	p.checkpointing.Lock()
@@ -185,8 +241,7 @@ func (p *Projection) Close() error {
 	if p.store.closed {
 		return nil
 	}
-	p.store.closed = true
-	return errors.Join(err, p.store.db.Close())
+	return errors.Join(err, p.store.close())
 }
 
 // Run folds the log until ctx ends (nil) or something fails. What is folded is
@@ -249,7 +304,7 @@ const maxUnwritten = 4
 
 // unwritten returns how many checkpoints' worth of changes are not written.
 func (p *Projection) unwritten() int {
-	return max(p.facts/p.c.CheckpointFacts, len(p.changed)/p.c.CheckpointPushes, p.store.rows.fresh.Len()/(4*p.c.CheckpointPushes))
+	return max(p.facts/p.c.CheckpointFacts, len(p.changed)/p.c.CheckpointPushes, p.devices.due(), p.store.rows.fresh.Len()/(4*p.c.CheckpointPushes))
 }
 
 // errLogEnded is a log that gave up following without saying why.

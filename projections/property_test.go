@@ -64,7 +64,14 @@ func checkDisturbed(t tester, h *history, seed uint64) {
 	defer closeNow(t, undisturbed)
 	c := h.config(vfs.NewMem())
 	c.Memory = []int{1, 1 << 30}[rng.IntN(2)]
-	p := h.open(c)
+	c.Dictionaries = dictionaryBudgets[rng.IntN(len(dictionaryBudgets))]
+	idle := uint64(rng.IntN(3))
+	open := func() *Projection {
+		p := h.open(c)
+		p.devices.idle = idle
+		return p
+	}
+	p := open()
 	defer func() { closeNow(t, p) }()
 	messages := h.messages()
 	halfway := rng.IntN(len(messages))
@@ -81,7 +88,7 @@ func checkDisturbed(t tester, h *history, seed uint64) {
 			}
 		case 1:
 			closeNow(t, p)
-			p = h.open(c)
+			p = open()
 		}
 		if i == halfway {
 			compare(t, p, h.model(i+1))
@@ -109,6 +116,7 @@ func TestRunAnyLimits(t *testing.T) {
 		h.catchUp(plain)
 		c := h.config(vfs.NewMem())
 		c.Memory = rapid.SampledFrom([]int{1, 1 << 30}).Draw(r, "memory")
+		c.Dictionaries = rapid.SampledFrom(dictionaryBudgets).Draw(r, "dictionaries")
 		c.CheckpointFacts = rapid.IntRange(1, 2000).Draw(r, "facts")
 		c.CheckpointPushes = rapid.IntRange(1, 3).Draw(r, "pushes")
 		c.CheckpointEvery = time.Duration(rapid.IntRange(10, 10_000).Draw(r, "every")) * time.Microsecond

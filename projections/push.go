@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"container/list"
 	"encoding/binary"
 	"encoding/json"
 	"math/bits"
@@ -27,11 +28,15 @@ type push struct {
 	channels []*pushChannel
 	recalls  []*recall
 
-	dirty bool
-	// used is the fold's tick of the last change and cost the size as of the
-	// last checkpoint, for eviction.
-	used uint64
-	cost int
+	// changed is the epoch of a change that no checkpoint has taken, 0 when there
+	// is none.
+	changed uint64
+	// used is the fold's tick of the last change, place where that puts the push
+	// among those in memory, and cost the size as of the last checkpoint, for
+	// eviction.
+	used  uint64
+	place *list.Element
+	cost  int
 }
 
 // pushChannel is a push on one channel.
@@ -178,6 +183,13 @@ type storedRecall struct {
 	Seq       events.Seq         `json:"seq"`
 	At        time.Time          `json:"at"`
 	ClosedAt  time.Time          `json:"closed_at,omitzero"`
+	Trace     string             `json:"trace,omitempty"`
+}
+
+// storedCreated is the description of a push as it is stored.
+type storedCreated struct {
+	*events.Created
+	Trace string `json:"trace,omitempty"`
 }
 
 // encode writes the push record: everything but pages.
@@ -204,7 +216,7 @@ func (p *push) encode(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(p.recalls)))
 	for i, r := range p.recalls {
 		e := &p.state.Recalls[i]
-		j, err := json.Marshal(storedRecall{e.Requested, e.State, e.Seq, e.At, e.ClosedAt})
+		j, err := json.Marshal(storedRecall{e.Requested, e.State, e.Seq, e.At, e.ClosedAt, e.Trace})
 		if err != nil {
 			return nil, err
 		}
@@ -245,10 +257,11 @@ func decodePush(a *app, id string, b []byte) (*push, error) {
 	p.state.Started = r.u8() == 1
 	p.created = r.bytes()
 	if len(p.created) > 0 {
-		p.state.Created = new(events.Created)
-		if err := json.Unmarshal(p.created, p.state.Created); err != nil {
+		s := storedCreated{Created: new(events.Created)}
+		if err := json.Unmarshal(p.created, &s); err != nil {
 			return nil, errDamaged
 		}
+		p.state.Created, p.state.Trace = s.Created, s.Trace
 	}
 	for range r.count() {
 		c := &pushChannel{ch: r.u8(), sends: r.u8() == 1, population: r.u32(), command: events.Seq(r.uvarint())}
@@ -266,7 +279,7 @@ func decodePush(a *app, id string, b []byte) (*push, error) {
 			return nil, errDamaged
 		}
 		p.state.Recalls = append(p.state.Recalls, ledger.Recall{
-			Requested: s.Requested, State: s.State, Seq: s.Seq, At: s.At, ClosedAt: s.ClosedAt,
+			Requested: s.Requested, Trace: s.Trace, State: s.State, Seq: s.Seq, At: s.At, ClosedAt: s.ClosedAt,
 		})
 		rc := &recall{}
 		for range r.count() {

@@ -43,7 +43,7 @@ func (p *Projection) foldRequested(u *push, q *events.Requested, m events.Messag
 	p.store.rows.put(recallKey(u.period.no, u.app.no, q.Recall), []byte(u.id))
 	p.store.rows.put(openKey(u.period.no, u.app.no, q.Recall), []byte(u.id))
 	u.app.record.LastRecall = m.Time.UTC()
-	u.app.dirty = true
+	p.changeApp(u.app)
 	return nil
 }
 
@@ -140,7 +140,11 @@ func (p *Projection) scopeMembers(a *app, s events.Scope) ([]member, error) {
 		if s.Channel != "" && s.Channel != name {
 			continue
 		}
-		if ord, ok := a.dicts[ch].find(s.Device); ok {
+		ord, ok, err := p.devices.ordinal(a.dicts[ch], s.Device)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			list = append(list, member{uint8(ch), ord})
 		}
 	}
@@ -209,8 +213,8 @@ func (p *Projection) inScope(a *app, s events.Scope, m member) (bool, error) {
 	case s.Channel != "" && s.Channel != a.record.Channels[m.ch]:
 		return false, nil
 	case s.Device != "":
-		ord, ok := a.dicts[m.ch].find(s.Device)
-		return ok && ord == m.ord, nil
+		ord, ok, err := p.devices.ordinal(a.dicts[m.ch], s.Device)
+		return ok && ord == m.ord, err
 	case s.User != "":
 		v, err := p.store.get(userKey(a.no, s.User).u8(m.ch).u32(m.ord))
 		return v != nil, err
@@ -240,12 +244,15 @@ func (p *Projection) foldCommand(u *push, d *events.Command, m events.Message) e
 	if err != nil || c == nil {
 		return err
 	}
-	dict := u.app.dicts[c.ch]
-	for _, token := range d.Devices {
-		ord, ok := dict.find(token)
-		if !ok {
+	ends, err := p.devices.locate(u.app.dicts[c.ch])
+	if err != nil {
+		return err
+	}
+	for _, end := range ends {
+		if end == 0 {
 			continue
 		}
+		ord := end - 1
 		if m := ledger.Mark(c.layer.get(ord)); m.Due() {
 			c.setMark(ord, m|ledger.Commanded)
 			c.commanded++
@@ -265,12 +272,15 @@ func (p *Projection) foldOutcome(u *push, k events.Kind, d *events.Outcome, m ev
 	if err != nil || c == nil {
 		return err
 	}
-	dict := u.app.dicts[c.ch]
-	for _, token := range d.Devices {
-		ord, ok := dict.find(token)
-		if !ok {
+	ends, err := p.devices.locate(u.app.dicts[c.ch])
+	if err != nil {
+		return err
+	}
+	for _, end := range ends {
+		if end == 0 {
 			continue
 		}
+		ord := end - 1
 		mark := ledger.Mark(c.layer.get(ord))
 		next := mark.With(o)
 		if mark == 0 || mark&ledger.Commanded == 0 || next == mark {

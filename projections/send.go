@@ -62,7 +62,10 @@ func (p *Projection) SendsOf(app, id, channel string, devices []string) ([][]str
 	}
 	pages := map[uint32][]sendPage{}
 	for i, token := range devices {
-		ord, ok := u.app.dicts[ch].find(token)
+		ord, ok, err := p.devices.ordinal(u.app.dicts[ch], token)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			continue
 		}

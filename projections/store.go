@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,6 +20,16 @@ type store struct {
 	// closed is set under the projection's lock; Pebble panics when it is
 	// asked after it was closed.
 	closed bool
+	// snapshots are those that are read without the projection's lock.
+	snapshots sync.WaitGroup
+}
+
+// close closes the store once its snapshots are read. The projection's lock is
+// held.
+func (s *store) close() error {
+	s.closed = true
+	s.snapshots.Wait()
+	return s.db.Close()
 }
 
 var errClosed = errors.New("the projection is closed")
@@ -43,6 +54,11 @@ func openStore(dir string, fs vfs.FS, cache int64, l *slog.Logger) (*store, erro
 		MaxOpenFiles:          1000,
 		CacheSize:             cache,
 		Logger:                pebbleLogger{l},
+		// Or damage would end the process wherever it is read. Who reads it gets an
+		// error: the fold stops with it, and a rebuild replaces what is damaged.
+		EventListener: &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) {
+			l.Error("a file of the projection is damaged", "path", i.Path, "error", i.Details)
+		}},
 		// Or a store with little to write would keep dropped ranges on the disk
 		// until it has filled its memory table.
 		FlushDelayDeleteRange: 10 * time.Second,

@@ -60,6 +60,8 @@ type Recall struct {
 	At       time.Time           `json:"at"`
 	Deadline time.Time           `json:"deadline"`
 	ClosedAt time.Time           `json:"closed_at,omitzero"`
+	// Trace is the W3C traceparent in which it was accepted.
+	Trace string `json:"trace,omitempty"`
 	// Percent is how much of planned and late has a terminal outcome, 100
 	// when there is nothing to do.
 	Percent float64 `json:"percent"`
@@ -162,7 +164,7 @@ func (p *Projection) viewRecall(u *push, i int) Recall {
 	v := Recall{
 		App: u.app.name, Push: u.id, Recall: e.Recall, Action: e.Action, Scope: e.Scope, By: e.By, Reason: e.Reason,
 		Replaces: e.Replacement, State: e.State, Position: p.at(e.Seq), At: e.At.UTC(), Deadline: e.Deadline.UTC(),
-		ClosedAt: e.ClosedAt, Channels: []RecallChannel{},
+		ClosedAt: e.ClosedAt, Trace: e.Trace, Channels: []RecallChannel{},
 	}
 	for _, c := range u.recalls[i].channels {
 		counts := RecallCounts{

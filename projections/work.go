@@ -133,7 +133,11 @@ func (p *Projection) DueDevices(app, recallID, channel string, limit int) (plann
 	if !ok || c == nil {
 		return nil, nil, nil
 	}
-	tokens := tokenReader{p: p, d: u.app.dicts[ch]}
+	var tokens tokenReader
+	if err := tokens.reset(p, u.app.dicts[ch], limit > tokensPerPage); err != nil {
+		return nil, nil, err
+	}
+	defer tokens.close()
 	for _, no := range c.layer.numbers() {
 		pg := c.layer.page(no)
 		if pg.due == 0 {
@@ -183,7 +187,10 @@ func (p *Projection) Touches(app, recallID, channel string, devices []string) ([
 	}
 	c, rc := u.channel(ch), u.recalls[i].channel(ch)
 	for n, token := range devices {
-		ord, ok := u.app.dicts[ch].find(token)
+		ord, ok, err := p.devices.ordinal(u.app.dicts[ch], token)
+		if err != nil {
+			return nil, "", err
+		}
 		if !ok {
 			continue
 		}
