@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,9 @@ type Config struct {
 	// Dir is the folder of the export, made if it is not there.
 	Dir    string
 	Format Format
+	// Partition is the one that is exported. The partitions of a ledger go into
+	// the same folder, one after the other, each with its own manifest.
+	Partition int
 	// Tables are what is written; none means all.
 	Tables []Table
 	// Source identifies the log, and Selection what of it is exported: a folder
@@ -62,12 +66,14 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Export writes one folder. It is used by one goroutine: Begin, then Take and
-// Reach in the order of the log, then Finish.
+// Export writes one partition into a folder. It is used by one goroutine: Begin,
+// then Take and Reach in the order of the log, then Finish.
 type Export struct {
 	c        Config
 	manifest *Manifest
-	fold     *fold
+	// app is the folder's, "" until the first event of any partition.
+	app  string
+	fold *fold
 	// first is the position the segment begins with, segment its rows.
 	first   events.Position
 	segment map[partition][]Event
@@ -82,19 +88,25 @@ func Open(c Config) (*Export, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m, err := readManifest(c.Dir)
+	all, err := readManifests(c.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
+	if len(all) == 0 {
 		if err := empty(c.Dir); err != nil {
 			return nil, err
 		}
-		m = &Manifest{Version: manifestVersion, Format: c.Format, Tables: c.Tables, Source: c.Source, Selection: c.Selection, Rows: map[Table]int64{}}
-	} else if err := m.same(c.Dir, &c); err != nil {
-		return nil, err
 	}
-	x := &Export{c: c, manifest: m, segment: map[partition][]Event{}}
+	x := &Export{c: c, manifest: all[manifestOf(c.Partition)], segment: map[partition][]Event{}}
+	for _, m := range all {
+		if err := m.same(c.Dir, &c); err != nil {
+			return nil, err
+		}
+		x.app = cmp.Or(x.app, m.App)
+	}
+	if x.manifest == nil {
+		x.manifest = &Manifest{Version: manifestVersion, Format: c.Format, Tables: c.Tables, Source: c.Source, Selection: c.Selection, Rows: map[Table]int64{}}
+	}
 	if x.wants(Notifications) || x.wants(Recalls) {
 		x.fold = newFold(c.MaxNotifications)
 	}
@@ -136,17 +148,20 @@ func (x *Export) Begin(from, to events.Position) error {
 	}
 	x.manifest.Done = false
 	x.first = x.manifest.Next
-	return x.manifest.write(x.c.Dir)
+	return x.write()
 }
+
+func (x *Export) write() error { return x.manifest.write(x.c.Dir, manifestOf(x.c.Partition)) }
 
 // Take takes the next event.
 func (x *Export) Take(e Entry) error {
-	if x.manifest.App == "" {
-		x.manifest.App = strings.Clone(e.Event.App)
+	if x.app == "" {
+		x.app = strings.Clone(e.Event.App)
 	}
-	if x.manifest.App != e.Event.App {
+	if x.app != e.Event.App {
 		return &OtherError{x.c.Dir, "another app"}
 	}
+	x.manifest.App = x.app
 	if x.fold != nil {
 		if err := x.fold.take(e); err != nil {
 			return err
@@ -203,7 +218,7 @@ func (x *Export) cut(p events.Position) error {
 	m.Next = events.Position{Partition: p.Partition, Seq: p.Seq + 1}
 	x.first, x.rows, x.events, x.bad = m.Next, 0, 0, 0
 	clear(x.segment)
-	return m.write(x.c.Dir)
+	return x.write()
 }
 
 // Finish writes what is left. at is the last position of the reading.
@@ -221,17 +236,25 @@ func (x *Export) Finish(at events.Position) error {
 		x.manifest.State = at
 		// What an earlier run wrote of the same tables and this one did not.
 		if err := sweep(x.c.Dir, func(path string) bool {
-			return written[path] || strings.HasPrefix(path, filepath.Join(x.c.Dir, string(Events))+string(filepath.Separator))
+			return written[path] || !x.own(path)
 		}); err != nil {
 			return err
 		}
 	}
 	x.manifest.Done = true
-	return x.manifest.write(x.c.Dir)
+	return x.write()
 }
 
-// stateName is the one file of a partition of notifications or recalls.
-const stateName = "part-0"
+// stateName is the one file that a partition of the log has in a folder of
+// notifications or recalls: a push is in one partition, so no two have a row in
+// common.
+func (x *Export) stateName() string { return fmt.Sprintf("part-%d", x.c.Partition) }
+
+// own reports a file of the tables of what holds that is this partition's.
+func (x *Export) own(path string) bool {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	return name == x.stateName()
+}
 
 // writeState writes the tables of what holds at the end of the range, and
 // returns their files.
@@ -252,7 +275,7 @@ func (x *Export) writeState() (map[string]bool, error) {
 		parts[p] = append(parts[p], r)
 	}
 	for p, list := range parts {
-		path := p.path(x.c.Dir, Recalls, stateName, x.c.Format)
+		path := p.path(x.c.Dir, Recalls, x.stateName(), x.c.Format)
 		written[path] = true
 		if err := writeRows(path, x.c.Format, list); err != nil {
 			return nil, err
@@ -278,7 +301,7 @@ func (x *Export) writeNotifications(written map[string]bool) error {
 		for i, k := range keys {
 			list[i] = x.fold.notifications[k].row(x.manifest.App, k)
 		}
-		path := p.path(x.c.Dir, Notifications, stateName, x.c.Format)
+		path := p.path(x.c.Dir, Notifications, x.stateName(), x.c.Format)
 		written[path] = true
 		if err := writeRows(path, x.c.Format, list); err != nil {
 			return err

@@ -11,11 +11,19 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 )
 
-// manifestName is the file that says what an export holds.
+// manifestName is the file that says what an export holds of the first partition.
 const manifestName = "export.json"
 
-// Manifest says what an export holds and how far it is. It is written after the
-// files it speaks of.
+// manifestOf is the file that says what an export holds of a partition.
+func manifestOf(partition int) string {
+	if partition == 0 {
+		return manifestName
+	}
+	return fmt.Sprintf("export-%d.json", partition)
+}
+
+// Manifest says what an export holds of a partition and how far it is. It is
+// written after the files it speaks of.
 type Manifest struct {
 	Version int     `json:"version"`
 	Format  Format  `json:"format"`
@@ -51,9 +59,28 @@ func (e *OtherError) Error() string {
 	return fmt.Sprintf("%s holds an export of %s; name another folder, or delete it", e.Dir, e.What)
 }
 
-// readManifest reads the manifest of a folder, nil when there is none.
-func readManifest(dir string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, manifestName))
+// readManifests reads the manifests of a folder by their names.
+func readManifests(dir string) (map[string]*Manifest, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	all := map[string]*Manifest{}
+	for _, file := range list {
+		name, n := file.Name(), 0
+		if _, err := fmt.Sscanf(name, "export-%d.json", &n); name != manifestName && (err != nil || name != manifestOf(n)) {
+			continue
+		}
+		if all[name], err = readManifest(dir, name); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// readManifest reads a manifest of a folder, nil when there is none.
+func readManifest(dir, name string) (*Manifest, error) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -62,7 +89,7 @@ func readManifest(dir string) (*Manifest, error) {
 	}
 	m := &Manifest{}
 	if err := json.Unmarshal(b, m); err != nil || m.Version != manifestVersion || m.Rows == nil {
-		return nil, fmt.Errorf("%s is damaged or of another version; delete the folder %s and export again", manifestName, dir)
+		return nil, fmt.Errorf("%s is damaged or of another version; delete the folder %s and export again", name, dir)
 	}
 	return m, nil
 }
@@ -82,16 +109,16 @@ func (m *Manifest) same(dir string, c *Config) error {
 	return nil
 }
 
-func (m *Manifest) write(dir string) error {
+func (m *Manifest) write(dir, name string) error {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, manifestName), func(f *os.File) error {
+	if err := writeFile(filepath.Join(dir, name), func(f *os.File) error {
 		_, err := f.Write(append(b, '\n'))
 		return err
 	}); err != nil {
-		return fmt.Errorf("write %s: %w", manifestName, err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
