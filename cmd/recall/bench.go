@@ -30,9 +30,14 @@ It works in a folder of its own, with some gigabytes where there are many
 devices, and removes it at the end. Put it on the disk you want to know about
 with --data; a folder in memory makes everything durable look fast.
 
+With --partitions they are measured side by side: each gets a large push of its
+own, what is printed is the sum, and the ceiling is as many raw streams or stores.
+That is done for ` + strings.Join(bench.NamesOfSeveral(), ", ") + `.
+
 The measurements, for --only: ` + strings.Join(bench.Names(), ", ") + `.`,
 		Example: `  recall bench
   recall bench --only packed,fold,recall
+  recall bench --partitions 2
   recall bench --devices 5000000 --pushes 200 --data /var/tmp
   recall bench -o json > figures.json`,
 		Annotations: map[string]string{annotationMarkdown: "true"},
@@ -45,6 +50,7 @@ The measurements, for --only: ` + strings.Join(bench.Names(), ", ") + `.`,
 	f.IntVar(&config.Notifications, "notifications", 10_000_000, "how many notifications the node holds that is killed")
 	f.IntVar(&config.Rounds, "rounds", 3, "how often ceiling and ledger are measured in turn")
 	f.StringSliceVar(&config.Only, "only", nil, "measurements to make, separated by commas (default: all)")
+	f.IntVar(&config.Partitions, "partitions", 1, "how many partitions the ledger has, each with its log, committer, fold and store")
 	f.StringVar(&config.Dir, "data", "", "folder to work in (default: the system's for temporary files)")
 	complete(c, "only", bench.Names()...)
 	return c

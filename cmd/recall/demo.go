@@ -51,6 +51,7 @@ It ends with 0 only when the account is exact.`,
 	f := c.Flags()
 	f.IntVar(&config.Devices, "devices", 100_000, "how many devices to simulate")
 	f.IntVar(&config.Phones, "real-devices", 5, "how many real clients there are besides")
+	f.IntVar(&config.Partitions, "partitions", 0, "how many partitions the ledger has (default 1)")
 	f.Uint64Var(&config.Seed, "seed", 20261120, "what the campaign follows from")
 	f.StringVar(&config.Dir, "data", "", "folder to use and keep (default: a temporary one)")
 	f.BoolVar(&config.Keep, "keep", false, "leave the ledger running at the end, until Ctrl-C")

@@ -42,7 +42,7 @@ func printEntry(out *lineStream, e api.LogEntry, form string) error {
 }
 
 // cloudEvent is an event as a CloudEvent 1.0 in structured mode; position and
-// stored are extensions. POST /v1/events takes the public kinds back.
+// stored are extensions, traceparent is that of Distributed Tracing. POST /v1/events takes the public kinds back.
 type cloudEvent struct {
 	SpecVersion string          `json:"specversion"`
 	ID          string          `json:"id"`
@@ -53,6 +53,7 @@ type cloudEvent struct {
 	ContentType string          `json:"datacontenttype"`
 	Position    events.Position `json:"position"`
 	Stored      time.Time       `json:"stored"`
+	TraceParent string          `json:"traceparent,omitempty"`
 	Data        json.RawMessage `json:"data"`
 }
 
@@ -65,7 +66,7 @@ func toCloud(v *events.Event, e api.LogEntry) (*cloudEvent, error) {
 	}
 	c := &cloudEvent{
 		SpecVersion: "1.0", ID: v.ID, Source: "/apps/" + v.App, Type: v.Kind, Subject: v.Push, Time: v.Time.UTC(),
-		ContentType: api.TypeJSON, Position: e.Position, Stored: e.Stored, Data: raw.Data,
+		ContentType: api.TypeJSON, Position: e.Position, Stored: e.Stored, TraceParent: v.Trace, Data: raw.Data,
 	}
 	if c.ID == "" {
 		// The specification wants one, and a position is unique.

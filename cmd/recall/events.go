@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -44,11 +43,16 @@ stand there; an event the ledger could not read is told as such.
 ` + ranges.Help + `
 
 Counts and positions are of the whole log, before filters; --limit counts what
-is printed. A reading that loses its connection goes on where it was.`,
+is printed. A reading that loses its connection goes on where it was.
+
+` + severalHelp + `
+Partitions are told one after the other; with --follow all at once, as events
+come, and with --speed in the order in which they were stored.`,
 		Example: `  recall events --since 10m
   recall events --push order-4711 --family click,recall --format json
   recall events --range @2026-11-20T09:41:00Z:@2026-11-20T09:45:00Z --speed original
   recall events --range end --follow --kind click.clicked
+  recall events --partition 1 --range -100
   recall events --format cloudevents | jq -c 'select(.type == "push.sent") | .data.devices[]'`,
 		Args: arguments(),
 	}
@@ -66,6 +70,7 @@ is printed. A reading that loses its connection goes on where it was.`,
 		})(cmd, args)
 	}
 	f.register(c)
+	f.registerPartition(c)
 	l := c.Flags()
 	registerFilters(c, &f.options)
 	l.BoolVarP(&f.options.Follow, "follow", "f", false, "wait for what comes, up to the end of the range if it has one")
@@ -137,7 +142,7 @@ func parseSpeed(text string) (float64, error) {
 }
 
 func (o *globalOptions) events(ctx context.Context, client *api.Client, p *printer, f *eventsFlags, s ranges.Span, form string, speed float64) error {
-	r := &reading{client: client, options: f.options, span: s, retries: f.retries, waiting: p.waiting}
+	r := &reading{client: client, options: f.options, span: s, partition: f.partition, retries: f.retries, waiting: p.waiting}
 	p.format = formatNDJSON
 	if form == formText {
 		p.format = formatTable
@@ -154,9 +159,12 @@ func (o *globalOptions) events(ctx context.Context, client *api.Client, p *print
 		return nil
 	}
 	var err error
-	if speed > 0 {
+	switch {
+	case speed > 0:
 		err = r.play(ctx, speed, take)
-	} else {
+	case f.options.Follow:
+		err = r.follow(ctx, take)
+	default:
 		err = r.each(ctx, take)
 	}
 	if err == nil {
@@ -187,13 +195,4 @@ func interruption(err error) string {
 		return "the connection broke"
 	}
 	return err.Error()
-}
-
-// stopped says how far a reading is and how to go on.
-func (r *reading) stopped(err error, o *globalOptions) error {
-	code, message := explain(err, o)
-	if r.at.Seq == 0 {
-		return err
-	}
-	return &codedError{code: code, message: fmt.Sprintf("%s; everything up to position %s is read, go on with --range %s", message, r.at, r.span), err: err}
 }

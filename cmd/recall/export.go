@@ -36,7 +36,10 @@ are described in ledger/export/SCHEMA.md. A file with its final name is whole.
 
 An export that was interrupted goes on when the same command is run again, and so
 does one of an open range when there is more. Notifications and recalls are told
-as of the end of the range; only what the range holds is known of them.`,
+as of the end of the range; only what the range holds is known of them.
+
+` + severalHelp + `
+They are exported one after the other into the same files.`,
 		Example: `  recall export --out tables
   recall export --out tables --format csv --tables recalls
   recall export --out sale --push order-4711 --since 24h
@@ -62,6 +65,7 @@ as of the end of the range; only what the range holds is known of them.`,
 		})(cmd, args)
 	}
 	f.register(c)
+	f.registerPartition(c)
 	l := c.Flags()
 	l.StringVar(&f.dir, "out", "", "folder to write to; made if it is not there (required)")
 	l.StringVar(&f.format, "format", string(export.Parquet), "parquet, ndjson or csv")
@@ -87,6 +91,9 @@ func (f *exportFlags) config(positions api.PositionsAnswer) export.Config {
 		Dir: f.dir, Format: export.Format(f.format), MaxNotifications: f.limit,
 		Selection: fmt.Sprintf("range %q, since %s, push %q", f.text, f.since, f.push),
 	}
+	if f.partition != nil {
+		c.Selection += fmt.Sprintf(", partition %d", *f.partition)
+	}
 	for _, t := range f.tables {
 		c.Tables = append(c.Tables, export.Table(t))
 	}
@@ -102,12 +109,38 @@ func (o *globalOptions) export(ctx context.Context, client *api.Client, p *print
 	if err != nil {
 		return err
 	}
-	x, err := export.Open(f.config(positions))
-	if err != nil {
-		return exportProblem(err)
+	r := &reading{client: client, options: api.EventsOptions{Push: f.push}, span: s, partition: f.partition, retries: f.retries, waiting: m.waiting}
+	if err := r.open(ctx); err != nil {
+		return err
 	}
-	r := &reading{client: client, options: api.EventsOptions{Push: f.push}, span: s, retries: f.retries, waiting: m.waiting}
-	open := s.Open()
+	config := f.config(positions)
+	var done []export.Manifest
+	for _, part := range r.parts {
+		config.Partition = 0
+		if part.options.Partition != nil {
+			config.Partition = *part.options.Partition
+		}
+		x, err := export.Open(config)
+		if err != nil {
+			return exportProblem(err)
+		}
+		if err := part.export(ctx, x, p, m); err != nil {
+			m.end(err)
+			return stoppedExport(exportProblem(err), append(done, x.Manifest()), o)
+		}
+		done = append(done, x.Manifest())
+	}
+	m.end(nil)
+	return p.exported(done, f, time.Since(start))
+}
+
+func before(p events.Position) events.Position {
+	return events.Position{Partition: p.Partition, Seq: max(p.Seq, 1) - 1}
+}
+
+// export exports a partition, or what an earlier run left of it.
+func (r *part) export(ctx context.Context, x *export.Export, p *printer, m *meter) error {
+	open := r.span.Open()
 	from, to := x.Resume()
 	if from.Seq != 0 {
 		r.span.From = ranges.At(from)
@@ -117,23 +150,13 @@ func (o *globalOptions) export(ctx context.Context, client *api.Client, p *print
 		r.span.To, open = ranges.At(to), false
 	}
 	if to.Seq == 0 || from.Seq <= to.Seq {
-		err = r.export(ctx, x, open, m)
-	} else {
-		err = x.Finish(to) // all of it is there
+		return r.tables(ctx, x, open, m)
 	}
-	m.end(err)
-	if err != nil {
-		return stoppedExport(exportProblem(err), x.Manifest(), o)
-	}
-	return p.exported(x.Manifest(), f, time.Since(start))
+	return x.Finish(to) // all of it is there
 }
 
-func before(p events.Position) events.Position {
-	return events.Position{Partition: p.Partition, Seq: max(p.Seq, 1) - 1}
-}
-
-// export hands the range over to the tables.
-func (r *reading) export(ctx context.Context, x *export.Export, open bool, m *meter) error {
+// tables hands the range over to the tables.
+func (r *part) tables(ctx context.Context, x *export.Export, open bool, m *meter) error {
 	var failed error
 	r.begun = func(first, last events.Position) {
 		m.span(uint64(first.Seq), uint64(last.Seq))
@@ -179,36 +202,89 @@ func exportProblem(err error) error {
 	return err
 }
 
-// stoppedExport says what is there and how to go on.
-func stoppedExport(err error, m export.Manifest, o *globalOptions) error {
+// stoppedExport says what is there and how to go on. The last manifest is the one
+// that was being written.
+func stoppedExport(err error, list []export.Manifest, o *globalOptions) error {
 	var own *codedError
-	if errors.As(err, &own) || m.Next.Seq <= m.From.Seq {
+	written := written(list)
+	if errors.As(err, &own) || len(written) == 0 {
 		return err
 	}
 	code, message := explain(err, o)
-	return &codedError{code: code, message: fmt.Sprintf("%s; events up to %s are written, run the same command again to go on", message, before(m.Next)), err: err}
+	return &codedError{code: code, message: fmt.Sprintf("%s; events up to %s are written, run the same command again to go on", message, written), err: err}
 }
 
-// exportAnswer is what recall export prints.
+// written is up to where the events of each partition are there.
+func written(list []export.Manifest) events.Positions {
+	var positions events.Positions
+	for i := range list {
+		if m := &list[i]; m.Next.Seq > m.From.Seq {
+			positions = append(positions, before(m.Next))
+		}
+	}
+	return positions
+}
+
+// exportAnswer is what recall export prints of one partition.
 type exportAnswer struct {
 	Dir string `json:"dir"`
 	export.Manifest
 	Seconds float64 `json:"seconds"`
 }
 
-func (p *printer) exported(m export.Manifest, f *exportFlags, took time.Duration) error {
-	return p.value(exportAnswer{f.dir, m, took.Seconds()}, func() error {
+// partitionsExported is what recall export prints of several partitions.
+type partitionsExported struct {
+	Dir    string         `json:"dir"`
+	Format export.Format  `json:"format"`
+	Tables []export.Table `json:"tables"`
+	// The figures are those of all of them together.
+	Rows       map[export.Table]int64 `json:"rows"`
+	Events     int64                  `json:"events"`
+	Unreadable int64                  `json:"unreadable"`
+	Done       bool                   `json:"done"`
+	Partitions []export.Manifest      `json:"partitions"`
+	Seconds    float64                `json:"seconds"`
+}
+
+// together adds up what was exported of each partition.
+func together(list []export.Manifest) partitionsExported {
+	a := partitionsExported{Format: list[0].Format, Tables: list[0].Tables, Rows: map[export.Table]int64{}, Done: true, Partitions: list}
+	for i := range list {
+		for t, n := range list[i].Rows {
+			a.Rows[t] += n
+		}
+		a.Events, a.Unreadable, a.Done = a.Events+list[i].Events, a.Unreadable+list[i].Unreadable, a.Done && list[i].Done
+	}
+	return a
+}
+
+func (p *printer) exported(list []export.Manifest, f *exportFlags, took time.Duration) error {
+	all := together(list)
+	all.Dir, all.Seconds = f.dir, took.Seconds()
+	var answer any = all
+	if len(list) == 1 {
+		answer = exportAnswer{f.dir, list[0], took.Seconds()}
+	}
+	return p.value(answer, func() error {
 		g := p.grid(column{name: "table"}, column{name: "rows", right: true}, column{name: "files"})
-		for _, t := range m.Tables {
-			g.row(string(t), uint64(m.Rows[t]), fmt.Sprintf("%s/%s/**/*.%s", f.dir, t, m.Format))
+		for _, t := range all.Tables {
+			g.row(string(t), uint64(all.Rows[t]), fmt.Sprintf("%s/%s/**/*.%s", f.dir, t, all.Format))
 		}
 		if err := g.render(p.out); err != nil {
 			return err
 		}
-		if m.Unreadable > 0 {
-			p.note("%s of the range could not be read and %s left out; see recall events", plural(m.Unreadable, "event", "events"), map[bool]string{true: "is", false: "are"}[m.Unreadable == 1])
+		if n := all.Unreadable; n > 0 {
+			p.note("%s of the range could not be read and %s left out; see recall events", plural(n, "event", "events"), map[bool]string{true: "is", false: "are"}[n == 1])
 		}
-		p.note("%s up to position %s, in %s", plural(m.Events, "event", "events"), before(m.Next), took.Round(time.Millisecond))
+		ends := make(events.Positions, len(list))
+		for i := range list {
+			ends[i] = before(list[i].Next)
+		}
+		word := "position"
+		if len(ends) > 1 {
+			word = "positions"
+		}
+		p.note("%s up to %s %s, in %s", plural(all.Events, "event", "events"), word, ends, took.Round(time.Millisecond))
 		return nil
 	})
 }

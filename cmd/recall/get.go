@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +31,7 @@ was accepted, and those that turned up later. Every one ends in exactly one of:
 			if err != nil {
 				return err
 			}
-			return p.value(r, func() error { return p.recall(r, time.Now()) })
+			return p.value(r, func() error { return p.recall(r, p.now()) })
 		}),
 	}
 }

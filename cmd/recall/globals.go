@@ -31,6 +31,8 @@ type globalOptions struct {
 
 	progress, noProgress bool
 
+	past pastFlags
+
 	// started is true once a command's own work began: errors before that are
 	// wrong usage.
 	started bool
@@ -52,6 +54,9 @@ func (o *globalOptions) register(root *cobra.Command) {
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait for an answer; lists that stream and watches have no limit unless this is given")
 	complete(root, "output", formatTable, formatJSON, formatNDJSON)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if present := presentOnly(cmd, err); present != nil {
+			return present
+		}
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 }
@@ -100,6 +105,9 @@ func (o *globalOptions) resolve(cmd *cobra.Command) error {
 	}
 	o.noColor = o.noColor || os.Getenv("NO_COLOR") != ""
 	o.timeoutSet = f.Changed("timeout")
+	if err := o.past.check(cmd); err != nil {
+		return err
+	}
 	switch o.output {
 	case "", formatTable, formatJSON, formatNDJSON:
 	case formatMarkdown:
@@ -137,13 +145,16 @@ type action func(ctx context.Context, client *api.Client, p *printer, args []str
 // ask makes a command of an action that is answered soon, or times out.
 func (o *globalOptions) ask(f action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		if o.past.given && !o.timeoutSet {
+			o.timeout = pastTimeout
+		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), o.timeout)
 		defer cancel()
 		client, err := o.client()
 		if err != nil {
 			return err
 		}
-		return f(ctx, client, o.printer(cmd), args)
+		return o.at(cmd, client, f)(ctx, args)
 	}
 }
 
@@ -157,7 +168,7 @@ func (o *globalOptions) follow(f action) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		return f(cmd.Context(), client, o.printer(cmd), args)
+		return o.at(cmd, client, f)(cmd.Context(), args)
 	}
 }
 

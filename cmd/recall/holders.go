@@ -19,7 +19,8 @@ one was sent it, and nothing was heard since. Each line has a cursor with which
 a list that broke off goes on.`,
 		Example: `  recall holders order-4711
   recall holders order-4711 --channel apns --certainty certain | wc -l
-  recall holders order-4711 -o table --limit 20`,
+  recall holders order-4711 -o table --limit 20
+  recall holders order-4711 --as-of 2026-11-20T09:41:00Z`,
 		Args: arguments("PUSH"),
 		RunE: o.follow(func(ctx context.Context, client *api.Client, p *printer, args []string) error {
 			s := p.stream("%-14s %-10s %s", "CHANNEL", "CERTAINTY", "DEVICE")

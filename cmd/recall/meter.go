@@ -21,6 +21,8 @@ type meter struct {
 	ended chan struct{}
 	total int64
 	start int64
+	// before is how much was read of the partitions before this one, done of all.
+	before, done int64
 }
 
 // barAfter is how long a command works before a bar is drawn.
@@ -38,15 +40,20 @@ func (o *globalOptions) meter(cmd *cobra.Command, name string) *meter {
 	return m
 }
 
-// span is told which part of the log is read.
+// span is told which part of the log is read, of each partition that is begun.
 func (m *meter) span(first, last uint64) {
+	m.before = m.done
 	m.start = int64(first) - 1
-	m.total = max(int64(last)-m.start, 0)
+	m.total = m.before + max(int64(last)-m.start, 0)
+	if m.bar != nil {
+		m.track.UpdateTotal(m.total)
+	}
 }
 
 // at tells how far it is.
 func (m *meter) at(seq uint64) {
-	done := int64(seq) - m.start
+	done := m.before + int64(seq) - m.start
+	m.done = done
 	if m.bar != nil {
 		// The bar ends by itself at its total, which end decides.
 		m.track.SetValue(min(done, max(m.total-1, 0)))

@@ -32,16 +32,21 @@ func (p *printer) positions(list []api.PartitionPosition) error {
 		column{name: "log", right: true}, column{name: "projection", right: true})
 	for i := range list {
 		a := &list[i]
-		g.row(a.End.String(), a.Applied.String(), a.Lag, a.Stats.Pushes, a.Stats.Devices, a.Stats.Notifications,
-			size(a.LogBytes), size(a.Stats.DiskBytes))
+		log, projection := size(a.LogBytes), size(a.Stats.DiskBytes)
+		if p.moment != nil { // nobody knows
+			log, projection = "-", "-"
+		}
+		g.row(a.End.String(), a.Applied.String(), a.Lag, a.Stats.Pushes, a.Stats.Devices, a.Stats.Notifications, log, projection)
 	}
 	if err := g.render(p.out); err != nil {
 		return err
 	}
+	var bad uint64
 	for i := range list {
-		if n := list[i].Stats.Quarantined; n > 0 {
-			p.note("%s in quarantine; see recall quarantine", plural(n, "event is", "events are"))
-		}
+		bad += list[i].Stats.Quarantined
+	}
+	if bad > 0 {
+		p.note("%s in quarantine; see recall quarantine", plural(bad, "event is", "events are"))
 	}
 	return nil
 }

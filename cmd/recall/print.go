@@ -13,6 +13,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+
+	"github.com/recall-ledger/recall-ledger/ledger/api"
 )
 
 // printer writes answers to standard output in the form asked for.
@@ -22,6 +24,8 @@ type printer struct {
 	color  bool
 	quiet  bool
 	errs   io.Writer
+	// moment is what the answer is of when that is not the present.
+	moment *api.Moment
 }
 
 func (o *globalOptions) printer(cmd *cobra.Command) *printer {
@@ -106,11 +110,23 @@ func (p *printer) note(format string, args ...any) {
 	}
 }
 
-// more says how to get the next page.
+// more says how to get the next page, of the same moment.
 func (p *printer) more(next string) {
-	if next != "" && p.format != formatJSON {
-		p.note("There is more: --cursor %s", next)
+	if next == "" || p.format == formatJSON {
+		return
 	}
+	if p.moment != nil {
+		next += " --as-of " + p.moment.Positions.String()
+	}
+	p.note("There is more: --cursor %s", next)
+}
+
+// now is the time the answer is of.
+func (p *printer) now() time.Time {
+	if p.moment != nil {
+		return p.moment.Time
+	}
+	return time.Now()
 }
 
 // number writes thousands separators.

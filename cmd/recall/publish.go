@@ -207,7 +207,7 @@ func (u *upload) done(c *chunk, s sent) error {
 	u.state.Accepted += s.accepted
 	u.state.Refused += int64(len(c.refused) + len(s.refused))
 	if s.accepted > 0 {
-		u.state.Position = s.position
+		u.state.Position = u.state.Position.Merge(s.position)
 	}
 	u.state.Offset, u.state.Line = c.end, c.last
 	if u.path != "" {

@@ -14,8 +14,9 @@ func newQuarantineCommand(o *globalOptions) *cobra.Command {
 		Use:   "quarantine",
 		Short: "List events that could not be applied",
 		Long: `List the messages of the log that are no valid events, newest first, with the
-reason. They stay in the log; the projection passes over them and counts them.
-The API lets none in, so they were written to the stream by something else.`,
+reason, partition by partition. They stay in the log; the projection passes over
+them and counts them. The API lets none in, so they were written to the stream by
+something else.`,
 		Example: "  recall quarantine --limit 20",
 		Args:    arguments(),
 		RunE: o.ask(func(ctx context.Context, client *api.Client, p *printer, _ []string) error {

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/url"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
@@ -18,12 +21,31 @@ import (
 type rangeFlags struct {
 	text  string
 	since time.Duration
+	// partition is the one asked for; nil for all, or the one that the range names.
+	partition *int
 }
 
 func (r *rangeFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&r.text, "range", "", "which part of the log, such as 17:42, -100 or @-10m:@-5m (default: everything)")
 	c.Flags().DurationVar(&r.since, "since", 0, "what was stored in this time up to now, such as 10m; the same as --range @-10m")
 }
+
+// registerPartition makes the flag that picks a partition.
+func (r *rangeFlags) registerPartition(c *cobra.Command) {
+	c.Flags().Func("partition", "only this partition of the log, such as 0 (default: all, or the one that --range names)", func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return errors.New("want a number, from 0")
+		}
+		r.partition = new(int(n))
+		return nil
+	})
+}
+
+// severalHelp says what ranges mean where there are several partitions.
+const severalHelp = `Of a ledger with several partitions a range is read in each of them: counts and
+plain sequences are those of every partition by itself, and one that ends before
+the range begins has nothing of it. A position such as 1-1742 names its partition.`
 
 // span fixes what is relative to the present for good: a reading that is resumed
 // goes on with the same range.
@@ -44,183 +66,231 @@ func (r *rangeFlags) span(cmd *cobra.Command, now time.Time) (ranges.Span, error
 	return ranges.Since(now.Add(-r.since)), nil
 }
 
-// reading reads the log through the API and goes on where it was when the
-// connection breaks.
+// reading reads the log through the API, one partition after the other.
 type reading struct {
 	client  *api.Client
 	options api.EventsOptions
 	span    ranges.Span
+	// partition is the only one to read; nil for all, or the one that span names.
+	partition *int
 	// retries is how often the ledger is asked again without having answered
 	// anything in between.
 	retries int
 	// waiting is told of every such wait.
 	waiting func(time.Duration, error)
-	// begun is told the range once.
+	// begun is told the range of each partition once.
 	begun func(first, last events.Position)
 
-	// known is true once the range has its sequences; to is the last, 0 while
-	// that is open.
-	known bool
-	to    events.Position
-	// at is how far the reading is.
-	at events.Position
+	// parts are the partitions, once it is known which there are.
+	parts []*part
+	// failed is the one that could not be read.
+	failed *part
 }
 
-// The waits between two tries.
-const (
-	retryMin = 200 * time.Millisecond
-	retryMax = 10 * time.Second
-)
+// named returns the partition that a bound names.
+func named(b ranges.Bound) (int, bool) {
+	p, err := events.ParsePosition(b.String())
+	return p.Partition, err == nil
+}
 
-// handlerError is an error of who takes the entries: no reason to ask again.
-type handlerError struct{ error }
-
-func (e handlerError) Unwrap() error { return e.error }
-
-// each calls f for every entry, the last one included, until the range ends or
-// f fails.
-func (r *reading) each(ctx context.Context, f func(api.LogEntry) error) error {
-	for tries := 0; ; {
-		before := r.at
-		err := r.once(ctx, f)
-		var own handlerError
+// chosen returns the only partition asked for, nil for all.
+func (r *reading) chosen() (*int, error) {
+	one := r.partition
+	for _, b := range []ranges.Bound{r.span.From, r.span.To} {
+		n, ok := named(b)
 		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &own):
-			return own.error
-		case ctx.Err() != nil:
-			return ctx.Err()
-		}
-		if r.at != before {
-			tries = 0
-		}
-		wait, again := retryAfter(err, tries)
-		if tries++; !again || tries > r.retries {
-			return err
-		}
-		r.waiting(wait, err)
-		if err := pause(ctx, wait); err != nil {
-			return err
+		case ok && one != nil && *one != n:
+			return nil, usagef("--partition %d does not go with --range %s, which names partition %d", *one, r.span, n)
+		case ok:
+			one = &n
 		}
 	}
+	return one, nil
 }
 
-// once asks once, for what is left of the range.
-func (r *reading) once(ctx context.Context, f func(api.LogEntry) error) error {
-	if r.known && r.to.Seq != 0 && r.at.Seq >= r.to.Seq {
-		return wrapped(f(api.LogEntry{Position: r.at, End: api.EndRange}))
-	}
-	r.options.Range = r.span.String()
-	r.options.Begun = func(first, last events.Position) {
-		if r.known {
-			return
-		}
-		r.known = true
-		if !r.options.Follow || !r.span.Open() {
-			r.to = last
-		}
-		if r.begun != nil {
-			r.begun(first, last)
-		}
-	}
-	return r.client.Events(ctx, r.options, func(e api.LogEntry) error {
-		if e.End == "" || e.Position.Seq > r.at.Seq {
-			r.at = e.Position
-			r.goOn(e.Position)
-		}
-		if e.End == "" && (e.Event != nil || e.Unreadable != "") && r.options.Limit > 0 {
-			r.options.Limit--
-		}
-		return wrapped(f(e))
-	})
-}
-
-// goOn makes the range begin behind a position. Its end is fixed from then on,
-// since it may have been counted from its begin.
-func (r *reading) goOn(p events.Position) {
-	r.span.From = ranges.At(events.Position{Partition: p.Partition, Seq: p.Seq + 1})
-	if r.to.Seq != 0 {
-		r.span.To = ranges.At(r.to)
-	}
-}
-
-func wrapped(err error) error {
-	if err == nil {
+// open finds out which partitions there are.
+func (r *reading) open(ctx context.Context) error {
+	if r.parts != nil {
 		return nil
 	}
-	return handlerError{err}
-}
-
-// retryAfter says whether it is any use to ask again, and after which wait.
-func retryAfter(err error, tries int) (time.Duration, bool) {
-	wait := min(retryMin<<min(tries, 10), retryMax)
-	var p *api.Problem
-	var u *url.Error
+	one, err := r.chosen()
+	if err != nil {
+		return err
+	}
+	again := retry{r.retries, r.waiting}
+	var a api.PositionsAnswer
+	if err := again.until(ctx, func() (bool, error) {
+		a, err = r.client.Positions(ctx)
+		return false, err
+	}); err != nil {
+		return err
+	}
+	add := func(partition *int) {
+		p := &part{client: r.client, options: r.options, span: r.span, retry: again, begun: r.begun}
+		p.options.Partition = partition
+		r.parts = append(r.parts, p)
+	}
 	switch {
-	case errors.As(err, &p):
-		again := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
-		return max(wait, time.Duration(p.RetryAfter)*time.Second), again
-	case errors.Is(err, api.ErrBrokenOff), errors.As(err, &u):
-		return wait, true
-	}
-	return 0, false
-}
-
-// pause waits, or returns ctx's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// pageEvents is how many events are held to play them at their own pace: who
-// reads slowly from the ledger itself loses the connection.
-const pageEvents = 500
-
-// play is each at the pace at which the events were stored, times speed.
-func (r *reading) play(ctx context.Context, speed float64, f func(api.LogEntry) error) error {
-	limit := r.options.Limit
-	var first, began time.Time
-	for {
-		r.options.Limit = pageEvents
-		if limit > 0 {
-			r.options.Limit = min(limit, pageEvents)
+	case one != nil && (r.partition != nil || len(a.Partitions) > 1):
+		add(one)
+	case len(a.Partitions) == 1:
+		add(nil)
+	default:
+		for _, p := range a.Partitions {
+			if !r.beyond(p.End) {
+				add(&p.Partition)
+			}
 		}
-		page := make([]api.LogEntry, 0, r.options.Limit+1)
-		if err := r.each(ctx, func(e api.LogEntry) error {
-			page = append(page, e)
-			return nil
-		}); err != nil {
+	}
+	if len(r.parts) == 0 {
+		ends := make(events.Positions, len(a.Partitions))
+		for i := range ends {
+			ends[i] = a.Partitions[i].End
+		}
+		return usagef("range: it begins at %s, but the log ends at %s", r.span.From, ends)
+	}
+	return nil
+}
+
+// beyond reports that the range begins behind the end of a partition. Who follows
+// is told by the ledger, since what comes would be missed.
+func (r *reading) beyond(end events.Position) bool {
+	n, err := strconv.ParseUint(r.span.From.String(), 10, 63)
+	return err == nil && n > uint64(end.Seq)+1 && !r.options.Follow
+}
+
+// each calls f for every entry, the last one of each partition included, until
+// the range ends, or as many events are told as were asked for, or f fails.
+func (r *reading) each(ctx context.Context, f func(api.LogEntry) error) error {
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	for _, p := range r.parts {
+		p.options.Limit = r.options.Limit
+		enough := false
+		err := p.each(ctx, func(e api.LogEntry) error {
+			enough = e.End == api.EndLimit
+			return f(e)
+		})
+		if err != nil {
+			r.failed = p
 			return err
 		}
-		for _, e := range page[:len(page)-1] {
-			if e.Event == nil && e.Unreadable == "" {
-				continue
-			}
-			if first.IsZero() {
-				first, began = e.Stored, time.Now()
-			}
-			due := time.Duration(float64(e.Stored.Sub(first)) / speed)
-			if err := pause(ctx, due-time.Since(began)); err != nil {
-				return err
-			}
-			if err := f(e); err != nil {
-				return err
-			}
-			limit--
+		if enough {
+			return nil
 		}
-		last := page[len(page)-1]
-		if last.End != api.EndLimit || limit == 0 {
-			return f(last)
+		r.options.Limit = p.options.Limit
+	}
+	return nil
+}
+
+// errEnough ends a reading that has told as many events as were asked for.
+var errEnough = errors.New("as many as were asked for")
+
+// atMost returns f, ended by errEnough with the last of limit events; 0 is no limit.
+// Whoever comes later, as a partition that waited for the lock while the last one
+// was told, is turned away as well.
+func atMost(limit int, f func(api.LogEntry) error) func(api.LogEntry) error {
+	told := 0
+	return func(e api.LogEntry) error {
+		if limit > 0 && told == limit {
+			return errEnough
+		}
+		if err := f(e); err != nil || e.Event == nil && e.Unreadable == "" {
+			return err
+		}
+		if told++; told == limit {
+			return errEnough
+		}
+		return nil
+	}
+}
+
+// follow is each with all partitions at once, as their events come.
+func (r *reading) follow(ctx context.Context, f func(api.LogEntry) error) error {
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	if len(r.parts) == 1 {
+		return r.each(ctx, f)
+	}
+	g, inner := errgroup.WithContext(ctx)
+	var mu sync.Mutex
+	tell := atMost(r.options.Limit, f)
+	take := func(e api.LogEntry) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if inner.Err() != nil {
+			return inner.Err()
+		}
+		return tell(e)
+	}
+	for _, p := range r.parts {
+		p.retry.waiting = func(d time.Duration, why error) {
+			mu.Lock()
+			defer mu.Unlock()
+			r.waiting(d, why)
+		}
+		g.Go(func() error {
+			err := p.each(inner, take)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && r.failed == nil {
+				r.failed = p
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); !errors.Is(err, errEnough) {
+		return err
+	}
+	return nil
+}
+
+// stopped says how far a reading is and how to go on.
+func (r *reading) stopped(err error, o *globalOptions) error {
+	code, message := explain(err, o)
+	if len(r.parts) == 0 || len(r.parts) == 1 && r.parts[0].at.Seq == 0 {
+		return err
+	}
+	if len(r.parts) == 1 {
+		p := r.parts[0]
+		return &codedError{code: code, message: fmt.Sprintf("%s; everything up to position %s is read, go on with --range %s", message, p.at, p.span), err: err}
+	}
+	if r.failed != nil && ctxErr(err) == nil {
+		message = fmt.Sprintf("partition %d: %s", *r.failed.options.Partition, message)
+	}
+	var read events.Positions
+	var left []string
+	for _, p := range r.parts {
+		if p.at.Seq != 0 {
+			read = append(read, p.at)
+		}
+		if !p.done {
+			left = append(left, p.rest())
 		}
 	}
+	if len(read) > 0 {
+		message += fmt.Sprintf("; everything up to %s is read, go on with %s", read, strings.Join(left, ", and with "))
+	}
+	return &codedError{code: code, message: message, err: err}
+}
+
+// ctxErr returns the error if it is one of a context.
+func ctxErr(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// rest is the flags that read what is left of a partition.
+func (r *part) rest() string {
+	text := "--partition " + strconv.Itoa(*r.options.Partition)
+	if s := r.span.String(); s != "" {
+		if text += " --range " + s; r.at.Seq != 0 {
+			text = "--range " + s
+		}
+	}
+	return text
 }

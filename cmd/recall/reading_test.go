@@ -65,7 +65,7 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func newReading(t *testing.T, h http.Handler, text string) *reading {
+func newPart(t *testing.T, h http.Handler, text string) *part {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -77,14 +77,14 @@ func newReading(t *testing.T, h http.Handler, text string) *reading {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &reading{client: client, span: s, retries: 2, waiting: func(time.Duration, error) {}}
+	return &part{client: client, span: s, retry: retry{2, func(time.Duration, error) {}}}
 }
 
 // A reading that is broken off again and again tells each event once, and never
 // more or less than the range it began with.
 func TestReadingGoesOn(t *testing.T) {
 	h := &flaky{lines: 4, fail: []int{503}}
-	r := newReading(t, h, ":+10")
+	r := newPart(t, h, ":+10")
 	var seen []string
 	if err := r.each(t.Context(), func(e api.LogEntry) error {
 		seen = append(seen, e.Position.String()+e.End)
@@ -103,7 +103,7 @@ func TestReadingGoesOn(t *testing.T) {
 
 // A reading that breaks exactly before its last line is at its end.
 func TestReadingBrokenAtTheEnd(t *testing.T) {
-	r := newReading(t, &flaky{lines: 10}, "")
+	r := newPart(t, &flaky{lines: 10}, "")
 	last := ""
 	if err := r.each(t.Context(), func(e api.LogEntry) error {
 		last = e.Position.String() + e.End
@@ -114,29 +114,29 @@ func TestReadingBrokenAtTheEnd(t *testing.T) {
 }
 
 func TestReadingGivesUp(t *testing.T) {
-	r := newReading(t, &flaky{lines: 0}, "")
+	r := newPart(t, &flaky{lines: 0}, "")
 	if err := r.each(t.Context(), func(api.LogEntry) error { return nil }); !errors.Is(err, api.ErrBrokenOff) {
 		t.Errorf("a ledger that breaks off always: %v", err)
 	}
 	h := &flaky{lines: 4, fail: []int{403}}
-	r = newReading(t, h, "")
+	r = newPart(t, h, "")
 	var p *api.Problem
 	if err := r.each(t.Context(), func(api.LogEntry) error { return nil }); !errors.As(err, &p) || len(h.asked) != 1 {
 		t.Errorf("a refusal: %v after %d tries", err, len(h.asked))
 	}
 	mine := &url.Error{Op: "get", Err: errors.New("of the handler")}
 	h = &flaky{lines: 4}
-	r = newReading(t, h, "")
+	r = newPart(t, h, "")
 	if err := r.each(t.Context(), func(api.LogEntry) error { return mine }); !errors.Is(err, mine) || len(h.asked) != 1 {
 		t.Errorf("the handler's error: %v after %d tries", err, len(h.asked))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r = newReading(t, &flaky{lines: 4}, "")
-	r.waiting = func(time.Duration, error) { cancel() }
+	r = newPart(t, &flaky{lines: 4}, "")
+	r.retry.waiting = func(time.Duration, error) { cancel() }
 	if err := r.each(ctx, func(api.LogEntry) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
-	err := r.stopped(context.Canceled, &globalOptions{})
+	err := (&reading{parts: []*part{r}}).stopped(context.Canceled, &globalOptions{})
 	if want := "interrupted; everything up to position 0-4 is read, go on with --range 0-5:0-10"; err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}

@@ -31,11 +31,11 @@ type progressState struct {
 	// taken, another has not.
 	Target string `json:"target"`
 	// Offset and Line are where to go on.
-	Offset   int64           `json:"offset"`
-	Line     int64           `json:"line"`
-	Accepted int64           `json:"accepted"`
-	Refused  int64           `json:"refused"`
-	Position events.Position `json:"position"`
+	Offset   int64            `json:"offset"`
+	Line     int64            `json:"line"`
+	Accepted int64            `json:"accepted"`
+	Refused  int64            `json:"refused"`
+	Position events.Positions `json:"position"`
 }
 
 // target tells where to something is published.

@@ -49,7 +49,7 @@ func newSender(client *api.Client, timeout time.Duration, retries int, waiting f
 type sent struct {
 	accepted int64
 	refused  []refusal
-	position events.Position
+	position events.Positions
 }
 
 // send publishes a chunk. Every event of it is accepted or refused when it

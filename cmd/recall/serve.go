@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -137,10 +139,12 @@ func (o *globalOptions) serve(cmd *cobra.Command, c *serveConfig) error {
 		return startProblem(err)
 	}
 	o.announce(ctx, errs, log, c, n)
+	tell(log, daemon.SdNotifyReady)
 	done := make(chan struct{})
 	go func() {
 		select {
 		case <-ctx.Done():
+			tell(log, daemon.SdNotifyStopping)
 			log.Info("stopping; a second signal stops at once")
 		case <-done:
 		}
@@ -153,13 +157,22 @@ func (o *globalOptions) serve(cmd *cobra.Command, c *serveConfig) error {
 	return err
 }
 
+// tell says where the node stands to a service manager that waits for it, as
+// systemd does with Type=notify; elsewhere to nobody.
+func tell(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("the service manager could not be told", slog.String("state", state), slog.String("error", err.Error()))
+	}
+}
+
 // startProblem adds what to do about what people run into.
 func startProblem(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "listen" {
 		return exitf(exitError, "%w; is a ledger running already? Choose another address with --listen", err)
 	}
-	return err
+	// In its own words: what ran out of time is no ledger that --api names.
+	return exitf(exitError, "%w", err)
 }
 
 // announce says what runs where. In JSON logs it is one record, since what
@@ -173,8 +186,8 @@ func (o *globalOptions) announce(ctx context.Context, w io.Writer, log *slog.Log
 		scheme = "https://"
 	}
 	storage := "embedded server, every write synced to disk (sync_interval: always)"
-	if c.node.NATS.URL != "" {
-		storage = fmt.Sprintf("NATS at %s, %s", redacted(c.node.NATS.URL), plural(c.node.NATS.Replicas, "copy", "copies"))
+	if c.node.NATS.URL != "" || c.node.NATS.Context != "" {
+		storage = fmt.Sprintf("NATS at %s, %s", redacted(cmp.Or(c.node.NATS.URL, "context "+c.node.NATS.Context)), plural(c.node.NATS.Replicas, "copy", "copies"))
 	}
 	open := len(c.node.Keys) == 0
 	if c.format == "json" {

@@ -16,6 +16,8 @@ const (
 	kindInt
 	kindDuration
 	kindBytes
+	// kindPart is a number from 0 to 1.
+	kindPart
 	// kindList stands in the file only.
 	kindList
 )
@@ -46,6 +48,10 @@ func settings() []setting {
 		{key: "devices.tls_cert", env: "RECALL_DEVICES_TLS_CERT", help: "certificate of that address, a PEM file"},
 		{key: "devices.tls_key", env: "RECALL_DEVICES_TLS_KEY", help: "its key, a PEM file"},
 		{key: "nats.url", env: "RECALL_NATS_URL", flag: "nats", help: "an external NATS cluster (none runs a server in the process)"},
+		{key: "nats.context", env: "RECALL_NATS_CONTEXT", flag: "nats-context", help: "a context of the NATS CLI, by name or path, in place of nats.url"},
+		{key: "nats.token", env: "RECALL_NATS_TOKEN", secret: true, help: "token for it"},
+		{key: "nats.monitors", env: "RECALL_NATS_MONITORS", flag: "nats-monitors", help: "monitoring URLs of its servers, divided by commas, where the user may not ask whether they sync always"},
+		{key: "nats.accept_unsynced", env: "RECALL_NATS_ACCEPT_UNSYNCED", flag: "accept-unsynced", kind: kindBool, help: "take servers that may lose acknowledged events with their power"},
 		{key: "nats.creds", env: "RECALL_NATS_CREDS", flag: "nats-creds", help: "credentials file for it"},
 		{key: "nats.user", env: "RECALL_NATS_USER", flag: "nats-user", help: "user for it; the password comes from RECALL_NATS_PASSWORD"},
 		{key: "nats.password", env: "RECALL_NATS_PASSWORD", secret: true, help: "password for it"},
@@ -53,9 +59,12 @@ func settings() []setting {
 		{key: "nats.ca", env: "RECALL_NATS_CA", help: "certificates to trust there, a PEM file"},
 		{key: "nats.cert", env: "RECALL_NATS_CERT", help: "client certificate for it, a PEM file"},
 		{key: "nats.key", env: "RECALL_NATS_KEY", help: "its key, a PEM file"},
+		{key: "node.id", env: "RECALL_NODE_ID", flag: "node-id", help: "name of this node among those beside one cluster (none takes the host's name)"},
+		{key: "node.partitions", env: "RECALL_NODE_PARTITIONS", flag: "node-partitions", help: "partitions that this node folds and works for, as in 0,2-3 (none takes all); it answers for the others by asking"},
 		{key: "nats.replicas", env: "RECALL_NATS_REPLICAS", flag: "replicas", kind: kindInt, help: "copies of the log in the cluster: 1, 3 or 5"},
 		{key: "log.max_age", env: "RECALL_LOG_MAX_AGE", flag: "max-age", kind: kindDuration, help: "how long the log keeps events"},
 		{key: "log.max_bytes", env: "RECALL_LOG_MAX_BYTES", flag: "max-bytes", kind: kindBytes, help: "how large the log may grow before it takes no more"},
+		{key: "log.partitions", env: "RECALL_LOG_PARTITIONS", flag: "partitions", kind: kindInt, help: "logs side by side, chosen when the log is made; 0 takes what is there, or one"},
 		{key: "log.level", env: "RECALL_LOG_LEVEL", flag: "log-level", help: "what to report: debug, info, warn or error"},
 		{key: "log.format", env: "RECALL_LOG_FORMAT", flag: "log-format", help: "how to report: text or json"},
 		{key: "recall.window", env: "RECALL_WINDOW", flag: "window", kind: kindDuration, help: "how long after its start a push can be recalled"},
@@ -63,7 +72,11 @@ func settings() []setting {
 		{key: "recall.notice", env: "RECALL_NOTICE", help: "text shown where a channel can only overwrite (none takes the ledger's own)"},
 		{key: "recall.language", env: "RECALL_LANGUAGE", help: "language of the ledger's own text: en, zh-Hans, zh-Hant, ja or ko"},
 		{key: "memory.pushes", env: "RECALL_MEMORY_PUSHES", kind: kindBytes, help: "memory for pushes that are being written to"},
+		{key: "memory.dictionaries", env: "RECALL_MEMORY_DICTIONARIES", kind: kindBytes, help: "memory for which device is which; what does not fit is read from disk"},
 		{key: "memory.cache", env: "RECALL_MEMORY_CACHE", kind: kindBytes, help: "memory for what was read from the projection"},
+		{key: "tracing.endpoint", env: "RECALL_TRACING_ENDPOINT", help: "URL of a collector that takes spans by OTLP over HTTP (none makes no spans)"},
+		{key: "tracing.sample", env: "RECALL_TRACING_SAMPLE", kind: kindPart, help: "part of the publishing requests that make a span, 0 to 1; recalls all do"},
+		{key: "tracing.vendors", env: "RECALL_TRACING_VENDORS", kind: kindBool, help: "calls of vendors carry a traceparent too"},
 		{key: "keys", kind: kindList, help: "credentials of callers; see recall key create"},
 		{key: "facades", kind: kindList, help: "keys of vendor clients; see recall facade --help"},
 		{key: "callbacks", kind: kindList, help: "who may report what happened to notifications; see deploy/recall.yaml"},
@@ -101,6 +114,11 @@ func (s setting) parse(v any) (any, error) {
 		return parseDuration(fmt.Sprint(v))
 	case kindBytes:
 		return parseBytes(fmt.Sprint(v))
+	case kindPart:
+		if f, err := strconv.ParseFloat(fmt.Sprint(v), 64); err == nil && f >= 0 && f <= 1 {
+			return f, nil
+		}
+		return nil, fmt.Errorf("is %q, expected a number from 0 to 1", fmt.Sprint(v))
 	}
 	return v, nil
 }

@@ -47,7 +47,7 @@ func TestEnvironment(t *testing.T) {
 		value, shown string
 	}{
 		{kindText, "x", "x"}, {kindBool, "true", "true"}, {kindInt, "3", "3"},
-		{kindDuration, "36h", "36h0m0s"}, {kindBytes, "2MiB", "2MiB"},
+		{kindDuration, "36h", "36h0m0s"}, {kindBytes, "2MiB", "2MiB"}, {kindPart, "0.25", "0.25"},
 	} {
 		for _, s := range settings() {
 			if s.env == "" || s.kind != c.kind || s.secret || strings.HasPrefix(s.key, "log.f") || strings.HasPrefix(s.key, "log.l") {
@@ -88,6 +88,7 @@ func TestParse(t *testing.T) {
 		{kindBool, true, true}, {kindBool, "false", false}, {kindBool, "yes", nil}, {kindBool, 1, nil},
 		{kindInt, 3, 3}, {kindInt, "3", 3}, {kindInt, -3, nil}, {kindInt, "three", nil},
 		{kindText, "x", "x"}, {kindText, 5, nil},
+		{kindPart, 0.5, 0.5}, {kindPart, "1", 1.0}, {kindPart, 0, 0.0}, {kindPart, 1.01, nil}, {kindPart, "-0.1", nil}, {kindPart, "NaN", nil}, {kindPart, "all", nil},
 	} {
 		got, err := setting{kind: c.kind}.parse(c.in)
 		if (err != nil) != (c.want == nil) || err == nil && got != c.want {

@@ -16,7 +16,7 @@ import (
 )
 
 func (o *globalOptions) showcase(cmd *cobra.Command) error {
-	for _, other := range []string{"devices", "real-devices", "seed", "data", "keep"} {
+	for _, other := range []string{"devices", "real-devices", "seed", "data", "keep", "partitions"} {
 		if cmd.Flags().Changed(other) {
 			return usagef("--%s does not go with --vendors, which always plays the same", other)
 		}

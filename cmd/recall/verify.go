@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +41,11 @@ promise is told with its position, and the exit code is then 1.
 Anchors are hashes of everything up to an event. Keep them where the ledger's
 machine cannot reach (--write-anchors); a later verify compares with them
 (--anchors) and so proves that nothing before them was changed since.
+
+Of a ledger with several partitions each is checked, one after the other, and what
+must hold between them: every push is in the partition of its id, and the new push
+of an override is in its own before anybody is told of it. A file of anchors holds
+those of all.
 
 The projection is copied, and folded anew from the log beside the copy; both must
 be the same to the byte. The folder is opened as the node itself opens it, so the
@@ -87,59 +94,77 @@ func (o *globalOptions) verify(ctx context.Context, f *verifyFlags, c *node.Conf
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 	start := time.Now()
-	r, skipped, err := f.walk(ctx, data, known, m)
+	list, err := f.walk(ctx, data, known, m)
 	m.end(err)
 	if err != nil {
 		return err
 	}
 	if f.write != "" {
-		if err := writeAnchors(f.write, r.Anchors); err != nil {
+		if err := writeAnchors(f.write, list); err != nil {
 			return fmt.Errorf("write the anchors: %w", err)
 		}
 	}
-	if err := p.value(r, func() error { return p.verified(r) }); err != nil {
+	if err := p.audited(list); err != nil {
 		return err
 	}
-	if skipped != "" {
-		p.note("The projection was not compared: %s.", skipped)
-	}
 	p.note("Verified in %s", time.Since(start).Round(time.Millisecond))
-	return verdict(r, known)
+	return verdict(list, known)
 }
 
-// walk walks the log, with a rebuild where there is a projection to compare
-// with; skipped says why there was none.
-func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audit.Anchor, m *meter) (r *audit.Report, skipped string, err error) {
-	config := audit.Config{Log: data.Log(), Anchors: known, Progress: func(done, total uint64) {
-		if done == 1 {
-			m.span(1, total)
-		}
-		m.at(done)
-	}}
-	if f.noRebuild {
-		skipped = "--no-rebuild was given"
-	} else if _, missing := os.Stat(data.Projection); errors.Is(missing, os.ErrNotExist) {
-		skipped = "there is none"
-	}
-	if skipped != "" {
-		r, err = audit.Walk(ctx, config)
-		return r, skipped, err
-	}
+// audited is the report of a partition, and why its projection was not compared.
+type audited struct {
+	*audit.Report
+	skipped string
+}
+
+// walk walks the logs, each with a rebuild where there is a projection to compare
+// with.
+func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audit.Anchor, m *meter) (list []audited, err error) {
+	logs := data.Logs()
+	skipped := make([]string, len(logs))
 	temp, err := os.MkdirTemp("", "recall-verify-")
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	switch config.Rebuild, err = audit.NewRebuild(ctx, data.Log(), data.Projection, temp); {
-	case errors.Is(err, audit.ErrAged):
-		skipped = err.Error()
-	case err != nil:
-		return nil, "", err
-	default:
-		defer func() { err = errors.Join(err, config.Rebuild.Close()) }()
+	reports, err := audit.WalkAll(ctx, logs, audit.Config{
+		Anchors: known,
+		Progress: func(done, total uint64) {
+			if done == 1 {
+				m.span(1, total)
+			}
+			m.at(done)
+		},
+		Rebuild: func(ctx context.Context, log events.Log) (*audit.Rebuild, error) {
+			n := log.Partition()
+			if f.noRebuild {
+				skipped[n] = "--no-rebuild was given"
+				return nil, nil
+			}
+			if _, missing := os.Stat(data.Projection(n)); errors.Is(missing, os.ErrNotExist) {
+				skipped[n] = "there is none"
+				return nil, nil
+			}
+			// One is copied at a time, so that the disk has to hold no more.
+			dir := filepath.Join(temp, "projection")
+			if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+				return nil, err
+			}
+			r, err := audit.NewRebuild(ctx, log, data.Projection(n), dir)
+			if errors.Is(err, audit.ErrAged) {
+				skipped[n] = err.Error()
+				return nil, nil
+			}
+			return r, err
+		},
+	})
+	if err != nil {
+		return nil, err
 	}
-	r, err = audit.Walk(ctx, config)
-	return r, skipped, err
+	for i, r := range reports {
+		list = append(list, audited{r, skipped[i]})
+	}
+	return list, nil
 }
 
 // offlineProblem adds what to do about what people run into.
@@ -169,13 +194,18 @@ func readAnchors(path string) ([]audit.Anchor, error) {
 	return list, nil
 }
 
-// writeAnchors replaces a file of anchors; a crash leaves the one before.
-func writeAnchors(path string, list []audit.Anchor) error {
+// writeAnchors replaces a file of anchors by those of all partitions; a crash
+// leaves the one before.
+func writeAnchors(path string, list []audited) error {
+	var anchors []audit.Anchor
+	for _, r := range list {
+		anchors = append(anchors, r.Anchors...)
+	}
 	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	if err = audit.WriteAnchors(file, list); err == nil {
+	if err = audit.WriteAnchors(file, anchors); err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
@@ -184,19 +214,95 @@ func writeAnchors(path string, list []audit.Anchor) error {
 	return os.Rename(file.Name(), path)
 }
 
-// verdict is the error of a log that breaks a promise.
-func verdict(r *audit.Report, known []audit.Anchor) error {
-	if v := r.Worst; v != nil {
-		return exitf(exitError, "the log breaks a promise (%s): %s %s", v.Check, v.Position, v.Text)
-	}
-	if len(known) > 0 && r.Checked == 0 {
-		return exitf(exitPrecondition, "no anchor could be compared: the log begins at %s, the anchors end at %d and begin at %d", r.First, known[len(known)-1].Seq, known[0].From)
+// first returns the first violation, of the first partition that has one; nil
+// when everything holds.
+func first(list []audited) *audit.Violation {
+	for _, r := range list {
+		if r.Worst != nil {
+			return r.Worst
+		}
 	}
 	return nil
 }
 
-// verified prints a report for people.
-func (p *printer) verified(r *audit.Report) error {
+// verdict is the error of a log that breaks a promise.
+func verdict(list []audited, known []audit.Anchor) error {
+	if v := first(list); v != nil {
+		return exitf(exitError, "the log breaks a promise (%s): %s %s", v.Check, v.Position, v.Text)
+	}
+	for n, r := range list {
+		var own []audit.Anchor
+		for _, a := range known {
+			if a.Partition == n {
+				own = append(own, a)
+			}
+		}
+		if len(own) > 0 && r.Checked == 0 {
+			return exitf(exitPrecondition, "no anchor could be compared: the log begins at %s, the anchors end at %d and begin at %d", r.First, own[len(own)-1].Seq, own[0].From)
+		}
+	}
+	return nil
+}
+
+// The verdicts of a ledger with several partitions.
+const (
+	verdictKept   = "kept"
+	verdictBroken = "broken"
+)
+
+// verification is what recall verify prints of several partitions.
+type verification struct {
+	// Verdict is kept, or broken where any partition breaks a promise.
+	Verdict    string           `json:"verdict"`
+	Worst      *audit.Violation `json:"first_violation,omitempty"`
+	Partitions []*audit.Report  `json:"partitions"`
+}
+
+// audited prints the reports of all partitions.
+func (p *printer) audited(list []audited) error {
+	if len(list) == 1 {
+		if err := p.value(list[0].Report, func() error { return p.verified(list[0].Report, false) }); err != nil {
+			return err
+		}
+		p.compared(&list[0], "The projection")
+		return nil
+	}
+	a := verification{Verdict: verdictKept, Worst: first(list)}
+	if a.Worst != nil {
+		a.Verdict = verdictBroken
+	}
+	for _, r := range list {
+		a.Partitions = append(a.Partitions, r.Report)
+	}
+	if err := p.value(a, func() error {
+		for i, r := range list {
+			if err := p.say("Partition %d of %d", i, len(list)); err != nil {
+				return err
+			}
+			if err := errors.Join(p.verified(r.Report, true), p.say("")); err != nil {
+				return err
+			}
+		}
+		return p.say("The promises are %s.", a.Verdict)
+	}); err != nil {
+		return err
+	}
+	for i := range list {
+		p.compared(&list[i], fmt.Sprintf("The projection of partition %d", i))
+	}
+	return nil
+}
+
+// compared says why a projection was not compared.
+func (p *printer) compared(r *audited, what string) {
+	if r.skipped != "" {
+		p.note("%s was not compared: %s.", what, r.skipped)
+	}
+}
+
+// verified prints a report for people; several says that there are other
+// partitions.
+func (p *printer) verified(r *audit.Report, several bool) error {
 	if err := p.say("%s to %s: %s, %s, %s", r.First, r.Last, plural(r.Events, "event", "events"), size(r.Bytes), plural(r.Unreadable, "unreadable", "unreadable")); err != nil {
 		return err
 	}
@@ -221,6 +327,9 @@ func (p *printer) verified(r *audit.Report) error {
 	}
 	g := p.grid(column{name: "check"}, column{name: "result"}, column{name: "what"})
 	for _, c := range audit.Checks() {
+		if c.Several && !several {
+			continue
+		}
 		result := painted{"ok", green}
 		switch n := r.Violations[c.Check]; {
 		case n > 0:
@@ -233,12 +342,19 @@ func (p *printer) verified(r *audit.Report) error {
 	if err := g.render(p.out); err != nil {
 		return err
 	}
+	if r.Overtaken > 0 {
+		p.note("%s told differently by two deliveries of one command, as when a node is held up; the greater one counts.", plural(r.Overtaken, "outcome was", "outcomes were"))
+	}
 	if r.Backwards > 0 {
 		p.note("%s stored at an earlier time than the one before: the clock was set back.", plural(r.Backwards, "event was", "events were"))
 	}
 	if n := len(r.Anchors); n > 0 {
 		a := r.Anchors[n-1]
-		_, err := fmt.Fprintf(p.out, "\nanchor %d %s\n", a.Seq, a.Hash)
+		at := strconv.FormatUint(uint64(a.Seq), 10)
+		if several {
+			at = events.Position{Partition: a.Partition, Seq: a.Seq}.String()
+		}
+		_, err := fmt.Fprintf(p.out, "\nanchor %s %s\n", at, a.Hash)
 		return err
 	}
 	return nil

@@ -30,7 +30,7 @@ func BenchmarkHolders(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := n.Desk.Projection.Wait(context.Background(), a.Position.Seq); err != nil {
+	if err := n.Part.Local.Wait(context.Background(), a.Position[0].Seq); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -124,25 +124,29 @@ func bodyProblem(err error) error {
 // cloudEvent is a CloudEvent 1.0 in structured mode. Attributes that are not
 // named here are extensions and are passed over, as the specification asks.
 type cloudEvent struct {
-	SpecVersion string          `json:"specversion"`
-	ID          string          `json:"id"`
-	Source      string          `json:"source"`
-	Type        string          `json:"type"`
-	Subject     string          `json:"subject"`
-	Time        string          `json:"time"`
-	ContentType string          `json:"datacontenttype"`
-	App         string          `json:"app"`
+	SpecVersion string `json:"specversion"`
+	ID          string `json:"id"`
+	Source      string `json:"source"`
+	Type        string `json:"type"`
+	Subject     string `json:"subject"`
+	Time        string `json:"time"`
+	ContentType string `json:"datacontenttype"`
+	App         string `json:"app"`
+	// TraceParent is of the Distributed Tracing extension. An empty one is wrong.
+	TraceParent *string         `json:"traceparent"`
 	Data        json.RawMessage `json:"data"`
 }
 
 // plainEvent is an event in the ledger's own form.
 type plainEvent struct {
-	ID   string          `json:"id,omitempty"`
-	Kind string          `json:"kind"`
-	App  string          `json:"app,omitempty"`
-	Push string          `json:"push"`
-	Time string          `json:"time,omitempty"`
-	Data json.RawMessage `json:"data,omitempty"`
+	ID   string `json:"id,omitempty"`
+	Kind string `json:"kind"`
+	App  string `json:"app,omitempty"`
+	Push string `json:"push"`
+	Time string `json:"time,omitempty"`
+	// Trace is given as it came: the decoder says what is wrong with it.
+	Trace *string         `json:"trace,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
 }
 
 // fromCloud turns a CloudEvent into an event in the ledger's own form: type is
@@ -162,7 +166,7 @@ func fromCloud(raw []byte) ([]byte, *refusal) {
 	if bad := c.check(); bad != nil {
 		return nil, bad
 	}
-	b, err := json.Marshal(plainEvent{ID: c.ID, Kind: c.Type, App: c.App, Push: c.Subject, Time: c.Time, Data: c.Data})
+	b, err := json.Marshal(plainEvent{ID: c.ID, Kind: c.Type, App: c.App, Push: c.Subject, Time: c.Time, Trace: c.TraceParent, Data: c.Data})
 	if err != nil {
 		return nil, refuse(refusedForm, "event", "%s", err)
 	}
@@ -176,6 +180,8 @@ func cloudField(name string) string {
 		return "type"
 	case "push":
 		return "subject"
+	case "trace":
+		return "traceparent"
 	}
 	return name
 }

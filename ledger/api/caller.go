@@ -20,7 +20,10 @@ func (s *Server) caller(ctx context.Context, _ *struct{}) (*output[CallerAnswer]
 	c := from(ctx).caller
 	a := CallerAnswer{App: c.app, Key: c.key, Roles: c.roles, Open: s.keys.open, Version: s.c.Version}
 	if a.Open {
-		a.Apps = s.c.Projection.Apps()
+		var err error
+		if a.Apps, err = s.c.Ledger.Apps(); err != nil {
+			return nil, err
+		}
 	}
 	return answer(a, nil)
 }

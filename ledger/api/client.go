@@ -47,6 +47,8 @@ type Client struct {
 	base       string
 	token, app string
 	http       *http.Client
+	// past is what AsOf was given; nil asks for the present.
+	past *pastOptions
 }
 
 // NewClient returns a client. It does not connect.
@@ -76,7 +78,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 type ReadOptions struct {
 	// AtLeast makes the server wait until it has applied the position; the
 	// zero Position asks for nothing.
-	AtLeast events.Position
+	AtLeast events.Positions
 }
 
 // ListOptions select a page of a list.
@@ -85,7 +87,7 @@ type ListOptions struct {
 	Cursor string
 	// Limit bounds the entries; 0 leaves it to the server.
 	Limit   int
-	AtLeast events.Position
+	AtLeast events.Positions
 }
 
 // HoldersOptions select holders of a push.
@@ -97,7 +99,7 @@ type HoldersOptions struct {
 	Cursor string
 	// Limit bounds the holders; 0 means all.
 	Limit   int
-	AtLeast events.Position
+	AtLeast events.Positions
 }
 
 // RecallDevicesOptions select devices of a recall.
@@ -108,7 +110,7 @@ type RecallDevicesOptions struct {
 	Cursor string
 	// Limit bounds the devices; 0 means all.
 	Limit   int
-	AtLeast events.Position
+	AtLeast events.Positions
 }
 
 // Publish sends events: one of the Type constants says how body is written. It
@@ -319,8 +321,8 @@ func (q query) flag(name string, set bool) query {
 	return q.text(name, "true")
 }
 
-func (q query) position(p events.Position) query {
-	if p == (events.Position{}) {
+func (q query) position(p events.Positions) query {
+	if len(p) == 0 {
 		return q
 	}
 	return q.text("at_least", p.String())

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/ledger/span"
 )
 
@@ -54,6 +56,8 @@ type eventsInput struct {
 	Channel string `query:"channel" doc:"Only events that name this channel"`
 	Device  string `query:"device" doc:"Only events that name this device"`
 	Limit   string `query:"limit" doc:"At most this many; all unless told"`
+	// Each partition is a log of its own with an order of its own.
+	Partition string `query:"partition" doc:"Which partition's log; needed when the ledger has several"`
 }
 
 // eventFilter selects events of one app. The app is the credential's (L10).
@@ -178,8 +182,12 @@ func (s *Server) openReading(ctx context.Context, in *eventsInput) (*reading, er
 	if err != nil {
 		return nil, fieldProblem("range", "%s", err)
 	}
-	r := &reading{log: s.c.Log, filter: filter, limit: limit}
-	if r.span, err = asked.Resolve(ctx, s.c.Log); err != nil {
+	part, err := s.part(in.Partition)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{log: part.Log, filter: filter, limit: limit}
+	if r.span, err = asked.Resolve(ctx, part.Log); err != nil {
 		return nil, err
 	}
 	r.next = r.span.From
@@ -189,6 +197,22 @@ func (s *Server) openReading(ctx context.Context, in *eventsInput) (*reading, er
 	}
 	from(ctx).w.Header().Set(headerRange, r.position(r.span.From).String()+":"+last)
 	return r, nil
+}
+
+// part returns the partition asked for.
+func (s *Server) part(text string) (*partition.Part, error) {
+	parts := s.c.Ledger.Parts()
+	if text == "" && len(parts) == 1 {
+		return parts[0], nil
+	}
+	if text == "" {
+		return nil, fieldProblem("partition", "is missing; this ledger has %d, numbered from 0, and each has its own order", len(parts))
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || int(n) >= len(parts) {
+		return nil, fieldProblem("partition", "%.40q is not a partition; this ledger has %d, numbered from 0", text, len(parts))
+	}
+	return parts[n], nil
 }
 
 func (r *reading) position(seq events.Seq) events.Position {
@@ -340,7 +364,7 @@ func (s *Server) followRange(ctx context.Context, r *reading) error {
 		case <-s.done:
 			return problem(codeStopping, "the node is stopping")
 		}
-		moved := s.c.Projection.Moved()
+		moved := s.c.Ledger.Moved()
 		// Asked before the log is read: what was stored until then is in it.
 		over := !r.span.Until.IsZero() && !s.c.Clock().Before(r.span.Until)
 		to := r.span.To

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/recall-ledger/recall-ledger/events"
@@ -19,6 +20,9 @@ const maxEntryBytes = events.MaxEventBytes + 64<<10
 type EventsOptions struct {
 	// Range is written as package span says; "" is everything.
 	Range string
+	// Partition is the one whose log is read; nil where the ledger has only one. To
+	// read several is to call Events for each.
+	Partition *int
 	// Families and Kinds restrict the events; none is all.
 	Families []string
 	Kinds    []string
@@ -35,7 +39,11 @@ type EventsOptions struct {
 
 func (o *EventsOptions) query() query {
 	// A page of a list is chosen by the same parameter.
-	return ListOptions{Limit: o.Limit}.query().text("range", o.Range).text("family", strings.Join(o.Families, ",")).
+	q := ListOptions{Limit: o.Limit}.query()
+	if o.Partition != nil {
+		q = q.text("partition", strconv.Itoa(*o.Partition))
+	}
+	return q.text("range", o.Range).text("family", strings.Join(o.Families, ",")).
 		text("kind", strings.Join(o.Kinds, ",")).text("push", o.Push).text("channel", o.Channel).text("device", o.Device)
 }
 

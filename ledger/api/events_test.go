@@ -148,7 +148,7 @@ func TestEventsAsStored(t *testing.T) {
 		"{\"v\":1,\n \"kind\":\"push.sent\",\"app\":\"a\",\"push\":\"p\",\"time\":\"2026-11-20T09:41:35Z\",\r\n\"data\":{\"channel\":\"fcm\",\"devices\":[\"d\"],\"new\":\"a b\"}}",
 		`{"v":1,"kind":"push.sent","app":"b","push":"p","time":"2026-11-20T09:41:35Z","data":{"channel":"fcm","devices":["d"]}}`,
 	} {
-		n.Fold(facadetest.Must(n.Desk.Log.Append(t.Context(), []events.Record{{Subject: subject, Data: []byte(data)}}))(t))
+		n.Fold(facadetest.Must(n.Part.Log.Append(t.Context(), []events.Record{{Subject: subject, Data: []byte(data)}}))(t))
 	}
 	if diff := cmp.Diff([]string{"0-1 unreadable", "0-2 push.sent p", "0-3 unreadable", "0-3 end log"}, told(t, n, EventsOptions{}, "a")); diff != "" {
 		t.Error(diff)
@@ -183,7 +183,7 @@ func TestMarks(t *testing.T) {
 		records = append(records, events.Record{Subject: events.Subject(0, "b", events.PushSent, "p", ""), Data: data})
 	}
 	for range markEvery/events.MaxBatch + 1 {
-		facadetest.Must(n.Desk.Log.Append(t.Context(), records))(t)
+		facadetest.Must(n.Part.Log.Append(t.Context(), records))(t)
 	}
 	want := []string{fmt.Sprintf("0-%d mark", markEvery), fmt.Sprintf("0-%d end log", markEvery+events.MaxBatch)}
 	if diff := cmp.Diff(want, told(t, n, EventsOptions{}, "a")); diff != "" {

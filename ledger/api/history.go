@@ -39,14 +39,14 @@ func (s *Server) notification(ctx context.Context, in *notificationInput) (*outp
 		return nil, err
 	}
 	app := from(ctx).caller.app
-	first, last, err := s.c.Projection.PushBounds(app, in.Push)
+	first, last, err := s.ledger(ctx).PushBounds(app, in.Push)
 	if err != nil {
 		return nil, err
 	}
 	if last == 0 {
 		return nil, unknownPush(in.Push)
 	}
-	list, err := s.c.Projection.Notifications(app, in.Push, in.Channel, in.Device)
+	list, err := s.ledger(ctx).Notifications(app, in.Push, in.Channel, in.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Server) notification(ctx context.Context, in *notificationInput) (*outp
 		return nil, problem(string(ledger.UnknownDevice), "push %q never went to that device", in.Push)
 	}
 	h := newHistory(app, in, list)
-	if err := h.read(ctx, s.c.Log, first, last); err != nil {
+	if err := h.read(ctx, s.ledger(ctx).Of(app, in.Push).Log, first, last); err != nil {
 		return nil, err
 	}
 	return answer(NotificationAnswer{Notifications: list, History: h.entries, Truncated: h.truncated}, nil)

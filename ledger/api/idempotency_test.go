@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 )
 
@@ -36,7 +37,7 @@ func TestSameAnswer(t *testing.T) {
 	if len(bodies) != 1 || fresh != 1 {
 		t.Errorf("%d different answers, %d of them not marked as replayed: %v", len(bodies), fresh, bodies)
 	}
-	l, err := n.client("", "").Recalls(t.Context(), ListOptions{AtLeast: n.End()})
+	l, err := n.client("", "").Recalls(t.Context(), ListOptions{AtLeast: events.Positions{n.End()}})
 	if err != nil || len(l.Recalls) != 1 {
 		t.Fatalf("%d recalls, %v", len(l.Recalls), err)
 	}

@@ -41,7 +41,7 @@ func TestOverload(t *testing.T) {
 	defer cancel()
 	waiting := make(chan error, 2)
 	go func() { waiting <- publish(held) }()
-	until(t, "the first event waits", func() bool { return n.Desk.Committer.Waiting() == 1 })
+	until(t, "the first event waits", func() bool { return n.Part.Committer.Waiting() == 1 })
 	if code, status := codeOf(t, publish(ctx)); code != codeOverloaded || status != http.StatusTooManyRequests {
 		t.Errorf("a full queue: %d %s", status, code)
 	}
@@ -86,7 +86,7 @@ func TestStopped(t *testing.T) {
 	n := start(t, options{node: facadetest.Config{
 		Log: jetstream.Config{Timeout: 200 * time.Millisecond}, Committer: events.CommitterConfig{Retries: 1},
 	}, change: func(c *Config) {
-		c.Ready = func(ctx context.Context) error { _, err := c.Log.End(ctx); return err }
+		c.Ready = func(ctx context.Context) error { _, err := c.Ledger.End(ctx); return err }
 	}})
 	c := n.client("", "")
 	publish := func() error {
@@ -173,7 +173,7 @@ func TestNewRefuses(t *testing.T) {
 	n := start(t, options{})
 	good := n.server.c
 	for name, change := range map[string]func(*Config){
-		"no log":         func(c *Config) { c.Log = nil },
+		"no log":         func(c *Config) { c.Ledger = nil },
 		"no clock":       func(c *Config) { c.Clock = nil },
 		"bad key":        func(c *Config) { c.Keys = []Key{{ID: "x"}} },
 		"metrics in use": func(*Config) {},

@@ -57,9 +57,9 @@ func newMetrics(c *Config) (*metrics, error) {
 			Name: "recall_ledger_idempotency_replays_total", Help: "Answers given again for a known idempotency key.",
 		}),
 	}
-	for _, collector := range []prometheus.Collector{
+	for _, collector := range append([]prometheus.Collector{
 		m.requests, m.duration, m.inFlight, m.accepted, m.refused, m.recalls, m.refusals, m.replays, newGauges(c),
-	} {
+	}, pastMetrics(c)...) {
 		if err := c.Registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -118,19 +118,27 @@ func (g *gauges) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. A log that does not answer leaves
 // its gauges out: absent is noticed, a wrong figure is not.
 func (g *gauges) Collect(to chan<- prometheus.Metric) {
-	partition := strconv.Itoa(g.c.Log.Partition())
-	send := func(d *prometheus.Desc, v float64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, partition)
-	}
-	stats := g.c.Projection.Stats()
-	send(g.applied, float64(stats.Applied.Seq))
-	send(g.quarantined, float64(stats.Quarantined))
-	send(g.waiting, float64(g.c.Committer.Waiting()))
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	if end, err := g.c.Log.End(ctx); err == nil {
-		send(g.end, float64(end.Seq))
-		send(g.lag, float64(lag(stats.Applied, end)))
+	for _, p := range g.c.Ledger.Parts() {
+		number := strconv.Itoa(p.Number())
+		send := func(d *prometheus.Desc, v float64) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, number)
+		}
+		send(g.waiting, float64(p.Committer.Waiting()))
+		var applied events.Position
+		if p.Local != nil { // of the others the nodes that serve them tell
+			stats := p.Local.Stats()
+			applied = stats.Applied
+			send(g.applied, float64(applied.Seq))
+			send(g.quarantined, float64(stats.Quarantined))
+		}
+		if end, err := p.Log.End(ctx); err == nil {
+			send(g.end, float64(end.Seq))
+			if p.Local != nil {
+				send(g.lag, float64(lag(applied, end)))
+			}
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/replay"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 )
 
 // request is what the handlers know of the request they serve.
@@ -22,6 +24,8 @@ type request struct {
 	caller caller
 	// id finds the request in the node's log.
 	id string
+	// past is the ledger the question is asked of; nil is the present one.
+	past *replay.Past
 }
 
 type requestKey struct{}
@@ -97,7 +101,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.writeProblem(rec, problem(codeNotFound, "the path holds a zero byte"))
 		return
 	}
-	q.r = routed.WithContext(context.WithValue(ctx, requestKey{}, q))
+	q.r = routed.WithContext(context.WithValue(tracing.Incoming(ctx, r.Header), requestKey{}, q))
 	s.mux.ServeHTTP(rec, q.r)
 }
 
@@ -194,15 +198,27 @@ func (s *Server) admit(ctx context.Context, q *request) (release func(), p *Prob
 		q.w.Header().Set("Allow", http.MethodGet)
 		return nil, problem(codeMethodNotAllowed, "HEAD of a stream says nothing")
 	}
-	release, p = s.slots.take(rt.class)
-	if p != nil || !rt.read {
-		return release, p
-	}
-	if p := s.atLeast(ctx, q); p != nil {
-		release()
+	text, past := asOf(q)
+	slot, p := s.slots.take(rt.class, past)
+	if p != nil {
 		return nil, p
 	}
-	return release, nil
+	if rt.read {
+		p = s.atLeast(ctx, q)
+	}
+	if p == nil && past {
+		p = s.goBack(ctx, q, text)
+	}
+	if p != nil {
+		slot()
+		return nil, p
+	}
+	return func() {
+		if q.past != nil {
+			q.past.Close()
+		}
+		slot()
+	}, nil
 }
 
 // checkQuery refuses parameters the route does not have: a misspelt filter
@@ -214,6 +230,9 @@ func (s *Server) checkQuery(rt *route, r *http.Request) *Problem {
 	}
 	known := s.params[rt.pattern()]
 	for name, list := range values {
+		if name == replay.Field && !known[name] {
+			return fieldProblem(name, "%s %s is about the present only", rt.method, rt.path)
+		}
 		if !known[name] {
 			return fieldProblem(fmt.Sprintf("%.64s", name), "is not a parameter of this route; it has %s", listOf(known))
 		}
@@ -245,16 +264,14 @@ func (s *Server) atLeast(ctx context.Context, q *request) *Problem {
 	}
 	pos := s.c.Since
 	if text != "" {
-		asked, err := events.ParsePosition(text)
+		asked, err := events.ParsePositions(text)
 		if err != nil {
-			return fieldProblem(field, "%.80q is not a position; want PARTITION-SEQUENCE, for example 0-1742", text)
+			return fieldProblem(field, "%.80q is not a position; want PARTITION-SEQUENCE, for example 0-1742, or several divided by commas", text)
 		}
-		if n := s.c.Log.Partition(); asked.Partition != n {
-			return fieldProblem(field, "names partition %d; this ledger has partition %d", asked.Partition, n)
+		if last := asked[len(asked)-1].Partition; last >= len(s.c.Ledger.Parts()) {
+			return fieldProblem(field, "names partition %d; this ledger has %d, numbered from 0", last, len(s.c.Ledger.Parts()))
 		}
-		if asked.Seq > pos.Seq {
-			pos = asked
-		}
+		pos = pos.Merge(asked)
 	} else {
 		field = ""
 	}
@@ -262,16 +279,16 @@ func (s *Server) atLeast(ctx context.Context, q *request) *Problem {
 	if text != "" || q.route.id != "list-positions" {
 		bounded, cancel := context.WithTimeout(ctx, s.c.Wait)
 		defer cancel()
-		if err := s.c.Projection.Wait(bounded, pos.Seq); err != nil {
+		if err := s.c.Ledger.Wait(bounded, pos); err != nil {
 			if bounded.Err() == nil {
 				return s.problem(ctx, err)
 			}
-			p := problem(codeBehind, "position %s was not applied within %s; applied is %s", pos, s.c.Wait, s.c.Projection.Applied())
+			p := problem(codeBehind, "position %s was not applied within %s; applied is %s", pos, s.c.Wait, s.c.Ledger.Applied())
 			p.Field = field
 			return p
 		}
 	}
-	q.w.Header().Set(headerPosition, s.c.Projection.Applied().String())
+	q.w.Header().Set(headerPosition, s.c.Ledger.Applied().String())
 	return nil
 }
 
@@ -295,32 +312,54 @@ func (p pool) take() bool {
 func (p pool) release() { <-p.free }
 
 // slots bound how many requests are under way.
-type slots struct{ ordinary, recall, stream, watch, replay pool }
+type slots struct{ ordinary, recall, stream, watch, replay, past pool }
 
 // take gets a slot of a class. Recalls have a reserve of their own and may use
-// the others' slots besides (L11).
-func (s *slots) take(c class) (release func(), p *Problem) {
-	var pools []pool
-	switch c {
-	case classFree:
+// the others' slots besides (L11). Questions about the past, which may wait for
+// long, take slots of their own instead, so that they are in nobody's way; a
+// timeline needs its own besides, for what it reads.
+func (s *slots) take(c class, past bool) (release func(), p *Problem) {
+	switch {
+	case c == classFree:
 		return func() {}, nil
-	case classRecall:
-		pools = []pool{s.recall, s.ordinary}
-	case classStream:
-		pools = []pool{s.stream}
-	case classWatch:
-		pools = []pool{s.watch}
-	case classReplay:
-		pools = []pool{s.replay}
-	default:
-		pools = []pool{s.ordinary}
+	case past && c == classReplay:
+		own, p := take(codeTooManyPasts, s.past)
+		if p != nil {
+			return nil, p
+		}
+		shared, p := s.take(c, false)
+		if p != nil {
+			own()
+			return nil, p
+		}
+		return func() { shared(); own() }, nil
+	case past:
+		return take(codeTooManyPasts, s.past)
+	case c == classRecall:
+		return take(codeBusy, s.recall, s.ordinary)
+	case c == classStream:
+		return take(codeBusy, s.stream)
+	case c == classWatch:
+		return take(codeBusy, s.watch)
+	case c == classReplay:
+		return take(codeBusy, s.replay)
 	}
+	return take(codeBusy, s.ordinary)
+}
+
+// take gets a slot of the first pool that has one.
+func take(code string, pools ...pool) (release func(), p *Problem) {
 	for _, l := range pools {
 		if l.take() {
 			return l.release, nil
 		}
 	}
-	p = problem(codeBusy, "%d %s are under way, the limit", cap(pools[0].free), pools[0].name)
-	p.Limit = int64(cap(pools[0].free))
-	return nil, p
+	return nil, pools[0].busy(code)
+}
+
+// busy is the problem of a pool without a free slot.
+func (p pool) busy(code string) *Problem {
+	b := problem(code, "%d %s are under way, the limit", cap(p.free), p.name)
+	b.Limit = int64(cap(p.free))
+	return b
 }

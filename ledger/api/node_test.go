@@ -32,7 +32,7 @@ func start(t testing.TB, o options) *node {
 	t.Helper()
 	n := &node{Node: facadetest.Start(t, o.node)}
 	c := Config{
-		Log: n.Desk.Log, Projection: n.Desk.Projection, Committer: n.Desk.Committer, Decider: n.Desk.Decider, Clock: n.Now,
+		Ledger: n.Desk.Ledger, Clock: n.Now,
 		Credentials: n.Desk.Credentials, Templates: facadetest.Must(facade.OpenTemplates(t.TempDir()))(t),
 		NewID: facadetest.NewID, Logger: n.Desk.Logger, Keys: o.keys, Version: "test",
 		DevicePassword: func(app, device string) string { return "password of " + app + " " + device }, DeviceURL: "ws://devices",
@@ -87,8 +87,8 @@ func (n *node) publish(app, token string, lines ...string) events.Position {
 	if err != nil || len(a.Refused) > 0 {
 		n.T.Fatalf("publish: %v, refused %v", err, a.Refused)
 	}
-	n.Fold(a.Position)
-	return a.Position
+	n.Fold(a.Position[0])
+	return a.Position[0]
 }
 
 func quote(s string) string {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/recall-ledger/recall-ledger/ledger/replay"
 )
 
 // EventBody is the form of an event in JSON; see events/FORMAT.md. It exists
@@ -20,7 +22,9 @@ type EventBody struct {
 	App  string `json:"app,omitempty" doc:"Filled in from the credential"`
 	Push string `json:"push"`
 	Time string `json:"time,omitempty" format:"date-time" doc:"When it happened; now when left out"`
-	Data any    `json:"data" doc:"What happened, in the shape of the kind"`
+	// Trace is no field of the data: it says nothing about what happened.
+	Trace string `json:"trace,omitempty" minLength:"55" maxLength:"55" doc:"The W3C traceparent, version 00, the event came out of"`
+	Data  any    `json:"data" doc:"What happened, in the shape of the kind"`
 }
 
 // wildcards finds the names in a path.
@@ -87,6 +91,10 @@ func (s *Server) documentParams(r *route, op *huma.Operation) {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "at_least", In: "query", Schema: text, Example: "0-1742",
 			Description: "Wait until this position is applied; the header Recall-Position asks the same"})
 	}
+	if r.past {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: replay.Field, In: "query", Schema: text, Example: "2026-11-20T09:41:00Z",
+			Description: "Answer as of a past time (RFC 3339, @-10m) or position (0-1742, or several divided by commas), what was stored then included; the headers Recall-As-Of and Recall-As-Of-Time say which moment that is, and Recall-As-Of-From from where on lists are whole when the log keeps no more"})
+	}
 	op.Parameters = append(op.Parameters, &huma.Param{Name: headerApp, In: "header", Schema: text,
 		Description: "The app, where the ledger has no credentials; otherwise it may only repeat the credential's"})
 	known := map[string]bool{}
@@ -117,7 +125,8 @@ func bodySchema(schemas huma.Registry, kind string, example any) *huma.Schema {
 		AdditionalProperties: true, Properties: map[string]*huma.Schema{
 			"specversion": {Type: huma.TypeString, Enum: []any{"1.0"}}, "id": {Type: huma.TypeString}, "source": {Type: huma.TypeString},
 			"type": {Type: huma.TypeString}, "subject": {Type: huma.TypeString}, "time": {Type: huma.TypeString, Format: "date-time"},
-			"data": {Type: huma.TypeObject},
+			"traceparent": {Type: huma.TypeString, Description: "The W3C traceparent, version 00, the event came out of"},
+			"data":        {Type: huma.TypeObject},
 		}}
 	switch kind {
 	case TypeJSON:

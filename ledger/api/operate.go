@@ -14,25 +14,41 @@ import (
 )
 
 func (s *Server) positions(ctx context.Context, _ *struct{}) (*output[PositionsAnswer], error) {
-	stats := s.c.Projection.Stats()
-	info, err := s.c.Log.Info(ctx)
-	if err != nil {
-		return nil, err
+	past := from(ctx).past != nil
+	limit := s.c.LogLimit
+	if past {
+		limit = 0
 	}
-	n := s.c.Log.Partition()
-	end := events.Position{Partition: n, Seq: info.Last}
 	var disk *Disk
-	if s.c.Disk != nil {
+	if s.c.Disk != nil && !past {
 		d, err := s.c.Disk()
 		if err != nil {
 			return nil, err
 		}
 		disk = &d
 	}
-	return answer(PositionsAnswer{Partitions: []PartitionPosition{{
-		LogLimit: s.c.LogLimit, Disk: disk, Partition: n, Applied: stats.Applied, End: end, Lag: lag(stats.Applied, end), AppliedTime: stats.AppliedTime,
-		First: events.Position{Partition: n, Seq: info.First}, LogBytes: info.Bytes, Created: info.Created, Stats: stats,
-	}}}, nil)
+	var a PositionsAnswer
+	for _, p := range s.ledger(ctx).Parts() {
+		// First what is known, so that the log never seems to end before it.
+		stats, err := p.Views.Stats()
+		if err != nil {
+			return nil, err
+		}
+		info, err := p.Log.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if past {
+			stats.DiskBytes = 0 // that of the folder it was folded in
+		}
+		n := p.Number()
+		end := events.Position{Partition: n, Seq: info.Last}
+		a.Partitions = append(a.Partitions, PartitionPosition{
+			LogLimit: limit, Disk: disk, Partition: n, Applied: stats.Applied, End: end, Lag: lag(stats.Applied, end), AppliedTime: stats.AppliedTime,
+			First: events.Position{Partition: n, Seq: info.First}, LogBytes: info.Bytes, Created: info.Created, Stats: stats,
+		})
+	}
+	return answer(a, nil)
 }
 
 // filterRounds bounds how many pages are read for one page of a filtered list
@@ -74,7 +90,7 @@ func (s *Server) quarantine(ctx context.Context, in *listInput) (*output[Quarant
 	app := from(ctx).caller.app
 	var a QuarantineList
 	a.Quarantined, a.Next, err = filtered(page, func(g projections.Page) ([]projections.Quarantined, string, error) {
-		list, next, total, err := s.c.Projection.Quarantined(g)
+		list, next, total, err := s.ledger(ctx).Quarantined(g)
 		a.Total = total
 		return list, next, err
 	}, func(q *projections.Quarantined) bool { return subjectApp(q.Subject) == app })
@@ -96,7 +112,7 @@ func (s *Server) deadLetters(ctx context.Context, in *listInput) (*output[Recall
 	}
 	var a RecallList
 	a.Recalls, a.Next, err = filtered(page, func(g projections.Page) ([]projections.Recall, string, error) {
-		return s.c.Projection.Recalls(from(ctx).caller.app, g)
+		return s.ledger(ctx).Recalls(from(ctx).caller.app, g)
 	}, func(r *projections.Recall) bool { return r.Total.Refused > 0 })
 	return answer(a, err)
 }
@@ -143,7 +159,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	check := s.c.Ready
 	if check == nil {
 		check = func(ctx context.Context) error {
-			_, err := s.c.Log.End(ctx)
+			_, err := s.c.Ledger.End(ctx)
 			return err
 		}
 	}

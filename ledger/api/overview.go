@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -126,7 +127,7 @@ func (s *Server) followOverview(ctx context.Context, out *stream, search string,
 		case <-s.done:
 			return nil
 		}
-		moved := s.c.Projection.Moved()
+		moved := s.c.Ledger.Moved()
 		v, err := s.look(ctx, search, limit)
 		if err != nil {
 			return err
@@ -165,7 +166,7 @@ func (s *Server) look(ctx context.Context, search string, limit int) (*Overview,
 	if err := s.lookPushes(v, app, search, limit); err != nil {
 		return nil, err
 	}
-	list, _, err := s.c.Projection.Recalls(app, projections.Page{Limit: overviewRecalls})
+	list, _, err := s.c.Ledger.Recalls(app, projections.Page{Limit: overviewRecalls})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (s *Server) look(ctx context.Context, search string, limit int) (*Overview,
 	if err != nil {
 		return nil, err
 	}
-	v.Health.PartitionPosition = p.Body.Partitions[0]
+	v.Health.PartitionPosition = worst(p.Body.Partitions)
 	if s.c.Ready != nil {
 		bounded, cancel := context.WithTimeout(ctx, readyTimeout)
 		defer cancel()
@@ -195,6 +196,26 @@ func (s *Server) look(ctx context.Context, search string, limit int) (*Overview,
 	return v, nil
 }
 
+// worst sums up the partitions: the one that lags most, with the sizes and figures
+// of all.
+func worst(list []PartitionPosition) PartitionPosition {
+	v := slices.MaxFunc(list, func(a, b PartitionPosition) int { return cmp.Compare(a.Lag, b.Lag) })
+	for _, p := range list {
+		if p.Partition == v.Partition {
+			continue
+		}
+		v.LogBytes += p.LogBytes
+		v.LogLimit += p.LogLimit
+		v.Stats.Pushes += p.Stats.Pushes
+		v.Stats.Notifications += p.Stats.Notifications
+		v.Stats.Quarantined += p.Stats.Quarantined
+		v.Stats.DiskBytes += p.Stats.DiskBytes
+		// A device of several partitions is one device.
+		v.Stats.Devices, v.Stats.Apps = max(v.Stats.Devices, p.Stats.Devices), max(v.Stats.Apps, p.Stats.Apps)
+	}
+	return v
+}
+
 // lookPushes adds the newest pushes, or those with the text searched for. A push
 // whose id is the text is found however old it is.
 func (s *Server) lookPushes(v *Overview, app, search string, limit int) error {
@@ -203,7 +224,7 @@ func (s *Server) lookPushes(v *Overview, app, search string, limit int) error {
 		page.Limit = projections.MaxPage
 	}
 	for {
-		list, next, err := s.c.Projection.Pushes(app, page, now)
+		list, next, err := s.c.Ledger.Pushes(app, page, now)
 		if err != nil {
 			return err
 		}
@@ -229,7 +250,7 @@ func (s *Server) lookPushes(v *Overview, app, search string, limit int) error {
 		page.Cursor = next
 	}
 	// What is no id is that of no push.
-	old, err := s.c.Projection.Push(app, search, now)
+	old, err := s.c.Ledger.Push(app, search, now)
 	if err != nil || old == nil {
 		return err
 	}

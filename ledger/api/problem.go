@@ -18,6 +18,9 @@ const (
 	headerRange    = "Recall-Range"
 	headerKey      = "Idempotency-Key"
 	headerReplayed = "Idempotency-Replayed"
+	headerAsOf     = "Recall-As-Of"
+	headerAsOfTime = "Recall-As-Of-Time"
+	headerAsOfFrom = "Recall-As-Of-From"
 
 	typeProblem = "application/problem+json"
 	typeEvents  = "text/event-stream"
@@ -49,6 +52,14 @@ type Problem struct { //nolint:errname // the word of RFC 9457
 	RetryAfter int `json:"retry_after,omitempty"`
 	// Refused lists the events of a publish that was refused altogether.
 	Refused []RefusedEvent `json:"refused,omitempty"`
+	// Progress says how far the log is folded up to a past moment.
+	Progress *Progress `json:"progress,omitempty"`
+}
+
+// Progress counts events.
+type Progress struct {
+	Done  uint64 `json:"done"`
+	Total uint64 `json:"total"`
 }
 
 // First is an earlier recall that stands in the way of another.
@@ -100,6 +111,7 @@ const (
 	codeMethodNotAllowed = "method-not-allowed"
 	codeNotRunning       = "not-running"
 	codeConflict         = "conflict"
+	codeNotNow           = "not-now"
 	codeBodyTooLarge     = "body-too-large"
 	codeTooManyEvents    = "too-many-events"
 	codeMediaType        = "unsupported-media-type"
@@ -111,8 +123,13 @@ const (
 	codeBusy             = "busy"
 	codeUnknownResult    = "unknown-result"
 	codeStopping         = "stopping"
+	codeUnserved         = "partition-unserved"
 	codeNotReady         = "not-ready"
 	codeLogFull          = "log-full"
+	codeFolding          = "folding"
+	codeTooManyPasts     = "too-many-pasts"
+	codePastTooLong      = "past-too-long"
+	codePastTooLarge     = "past-too-large"
 )
 
 // problemKind is the table behind problems: one row per code.
@@ -145,6 +162,7 @@ func problemKinds() []problemKind {
 		{string(ledger.TooManyRecalls), 409, 0, "The push has too many recalls", "The number of recalls of single devices and users of one push is limited. Recall the whole push instead."},
 		{string(ledger.ReplacementPushTaken), 409, 0, "The replacement's id is taken", "The new push of an override needs an id of its own; leave it out to have one made."},
 		{codeNotRunning, 409, 0, "The recall does not run any more", "It was completed or aborted before."},
+		{codeNotNow, 409, 0, "The projection cannot be rebuilt or dropped now", "A rebuild runs already, an old generation is still kept and must be dropped first, or the log has aged and a rebuild must be forced; the answer says which. Nothing was changed."},
 		{codeConflict, 409, 1, "Somebody else was faster", "Another writer changed the same thing at the same time. Read again, and try again if it is still needed."},
 		{string(ledger.WindowClosed), 410, 0, "The window is closed", "A push can be recalled for a limited time after its start only."},
 		{codeBodyTooLarge, 413, 0, "The body is too large", "The answer names the limit. Send the events in several requests."},
@@ -157,12 +175,17 @@ func problemKinds() []problemKind {
 		{codeEventsRefused, 422, 0, "No event was accepted", "Every event of the request was refused; refused says why. Nothing was stored."},
 		{string(ledger.RateLimited), 429, 1, "Too many recalls a second", "The profile of the push limits how often an app may recall. Try again after the time in Retry-After."},
 		{codeOverloaded, 429, 1, "The ledger takes no more at present", "Nothing was stored. Try again after the time in Retry-After."},
+		{codeTooManyPasts, 429, 5, "Too many questions about the past", "Answering for a past moment folds the log up to there, and so many moments are folded at once already. Try again after the time in Retry-After. Several questions about one moment are folded once: ask for the positions in Recall-As-Of."},
 		{codeInternal, 500, 0, "Something went wrong here", "The fault is the ledger's. The request id in the answer finds it in the node's log."},
 		{codeBehind, 503, 1, "The projection is behind", "The answer would be older than what was asked for. Try again after the time in Retry-After."},
 		{codeBusy, 503, 1, "Too many requests are under way", "Nothing was done. Try again after the time in Retry-After."},
 		{codeUnknownResult, 503, 1, "It is not known whether this was stored", "Repeat the request as it was: events may be published twice without effect, and a recall is safe to repeat under its idempotency key. Look at the recall first before re-driving it again."},
 		{codeStopping, 503, 1, "The node is stopping", "Nothing was stored. Try again, at another node if there is one."},
+		{codeUnserved, 503, 1, "No node serves a partition", "The answer concerns a partition of the ledger that no node serves at present. What was published is kept. Try again after the time in Retry-After; an operator sees in the nodes' settings who should serve it."},
 		{codeNotReady, 503, 1, "The node is not ready", "The node does not serve yet, or not any more."},
+		{codeFolding, 503, 1, "The log is being folded up to that moment", "It goes on; progress says how far it is. Ask the same again after the time in Retry-After, and for the positions in Recall-As-Of where the moment was relative."},
+		{codePastTooLong, 504, 0, "Folding the log up to that moment takes too long", "Ask for an earlier moment, or about one push, which needs its partition alone; or read the range with recall events or recall export."},
+		{codePastTooLarge, 507, 0, "The ledger of that moment is too large", "There is no room for it beside the present one. Ask for an earlier moment, or read the range with recall events or recall export."},
 		{codeLogFull, 507, 0, "The log is full", "The log reached its size limit and takes nothing. An operator must raise the limit."},
 	}
 }

@@ -9,41 +9,52 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 )
 
 // publish stores events.
-func (s *Server) publish(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+func (s *Server) publish(ctx context.Context, _ *struct{}) (r *huma.StreamResponse, err error) {
+	ctx, span := tracing.Start(ctx, s.c.Tracer, tracing.Publish, trace.SpanKindServer)
+	defer func() { tracing.End(span, err) }()
 	q := from(ctx)
 	kind, err := contentType(q.r, TypeJSON, TypeNDJSON, TypeCloudEvent, TypeCloudEvents)
 	if err != nil {
 		return nil, err
 	}
 	// Before the work of reading it: who is refused must cost next to nothing.
-	if err := s.c.Committer.Behind(); err != nil {
+	if err := s.c.Ledger.Behind(); err != nil {
+		// A client that is still sending would find the connection closed, and
+		// never see why. One that has gone need not be told.
+		_, _ = io.Copy(io.Discard, q.r.Body)
 		return nil, err
 	}
 	in := newIntake(s, q.caller.app)
-	in.cloud = kind == TypeCloudEvent || kind == TypeCloudEvents
-	if err := each(kind, q.r.Body, in.add); err != nil {
+	in.cloud, in.trace = kind == TypeCloudEvent || kind == TypeCloudEvents, tracing.Text(ctx)
+	if err := each(kind, q.r.Body, func(raw []byte) error { return s.decoding(ctx, func() error { return in.add(raw) }) }); err != nil {
 		return nil, err
 	}
 	if in.count == 0 {
 		return nil, fieldProblem("body", "holds no event")
 	}
 	var a PublishAnswer
-	if len(in.records) > 0 {
+	if in.batch.Len() > 0 {
 		ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 		defer cancel()
-		if a.Position, err = s.c.Committer.Offer(ctx, in.records); err != nil {
+		if a.Position, err = in.batch.Offer(ctx); err != nil {
 			return nil, err
 		}
 	}
 	in.report()
-	a.Accepted, a.Refused = len(in.records), in.refused
+	a.Accepted, a.Refused = in.batch.Len(), in.refused
+	if span.IsRecording() {
+		span.SetAttributes(tracing.App.String(q.caller.app), tracing.Accepted.Int(a.Accepted), tracing.Refused.Int(len(a.Refused)))
+	}
 	status := http.StatusOK
 	switch {
 	case a.Accepted == 0:
@@ -54,6 +65,19 @@ func (s *Server) publish(ctx context.Context, _ *struct{}) (*huma.StreamResponse
 		status = http.StatusMultiStatus
 	}
 	return write(q, status, TypeJSON, encodeJSON(a)), nil
+}
+
+// decoding runs what takes the processor and waits for nothing. As many run at once
+// as there are processors: a crowd of publishers would otherwise leave the fold, and
+// so every recall, the share of one among hundreds (L11).
+func (s *Server) decoding(ctx context.Context, f func() error) error {
+	select {
+	case s.decoders <- struct{}{}:
+		defer func() { <-s.decoders }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // write answers with bytes.
@@ -75,15 +99,17 @@ const (
 	refusedConflict = "conflict"
 )
 
-// intake turns the events of one request into records. Nothing is stored before
+// intake gathers the events of one request. Nothing is stored before
 // all were read, so that a request that breaks a limit changes nothing.
 type intake struct {
 	s       *Server
 	app     string
 	decoder *events.Decoder
 	// cloud is true for CloudEvents.
-	cloud   bool
-	records []events.Record
+	cloud bool
+	// trace is the request's own, "" without one.
+	trace   string
+	batch   *partition.Batch
 	refused []RefusedEvent
 	classes map[string]int
 	// count is how many events were read.
@@ -94,7 +120,7 @@ type intake struct {
 
 func newIntake(s *Server, app string) *intake {
 	return &intake{
-		s: s, app: app, decoder: events.NewDoorDecoder(app, s.c.Clock()),
+		s: s, app: app, batch: s.c.Ledger.NewBatch(), decoder: events.NewDoorDecoder(app, s.c.Clock()),
 		classes: map[string]int{}, created: map[string]*ledger.Push{},
 	}
 }
@@ -114,7 +140,7 @@ func (in *intake) add(raw []byte) error {
 	}
 	index := in.count
 	in.count++
-	r, refused, err := in.record(raw)
+	refused, err := in.take(raw)
 	switch {
 	case err != nil:
 		return err
@@ -124,8 +150,6 @@ func (in *intake) add(raw []byte) error {
 			refused.err.Field = cloudField(refused.err.Field)
 		}
 		in.refused = append(in.refused, RefusedEvent{Index: index, Field: cutText(refused.err.Field), Reason: cutText(refused.err.Reason)})
-	default:
-		in.records = append(in.records, r)
 	}
 	return nil
 }
@@ -144,38 +168,40 @@ func refuse(class, field, format string, args ...any) *refusal {
 	return &refusal{class, &events.FieldError{Field: field, Reason: fmt.Sprintf(format, args...)}}
 }
 
-// record checks one event and encodes it in the ledger's own form.
-func (in *intake) record(raw []byte) (events.Record, *refusal, error) {
+// take checks one event and adds it to the batch in the ledger's own form.
+func (in *intake) take(raw []byte) (*refusal, error) {
 	if in.cloud {
 		plain, refused := fromCloud(raw)
 		if refused != nil {
-			return events.Record{}, refused, nil
+			return refused, nil
 		}
 		raw = plain
 	}
 	e, err := in.decoder.Decode(raw)
 	if err != nil {
-		return events.Record{}, &refusal{refusedForm, asField(err)}, nil
+		return &refusal{refusedForm, asField(err)}, nil
 	}
 	if !e.Kind.Public() {
-		return events.Record{}, refuse(refusedKind, "kind", "%s is written by the ledger only", e.Kind), nil
+		return refuse(refusedKind, "kind", "%s is written by the ledger only", e.Kind), nil
 	}
 	switch d := e.Data.(type) {
 	case *events.Fact:
 		// A misspelt channel would make its devices impossible to recall.
 		if !in.s.channels[d.Channel] {
-			return events.Record{}, refuse(refusedChannel, "data.channel", "%q is not a channel; see /v1/channels", d.Channel), nil
+			return refuse(refusedChannel, "data.channel", "%q is not a channel; see /v1/channels", d.Channel), nil
 		}
 	case *events.Created:
 		if refused, err := in.create(e, d); refused != nil || err != nil {
-			return events.Record{}, refused, err
+			return refused, err
+		}
+		if e.Trace == "" {
+			e.Trace = in.trace
 		}
 	}
-	b, err := events.Encode(e)
-	if err != nil {
-		return events.Record{}, &refusal{refusedForm, asField(err)}, nil
+	if err := in.batch.Add(e); err != nil {
+		return &refusal{refusedForm, asField(err)}, nil
 	}
-	return events.Record{Subject: events.Subject(in.s.c.Log.Partition(), in.app, e.Kind, e.Push, ""), Data: b}, nil, nil
+	return nil, nil
 }
 
 // create refuses a push that contradicts what is known of it. What two requests
@@ -188,7 +214,7 @@ func (in *intake) create(e *events.Event, c *events.Created) (*refusal, error) {
 	}
 	known := in.created[e.Push]
 	if known == nil {
-		s, err := in.s.c.Projection.State(in.app, e.Push, events.Scope{})
+		s, err := in.s.c.Ledger.State(in.app, e.Push, events.Scope{})
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +232,7 @@ func (in *intake) create(e *events.Event, c *events.Created) (*refusal, error) {
 
 // report counts what was read.
 func (in *intake) report() {
-	in.s.metrics.accepted.Add(float64(len(in.records)))
+	in.s.metrics.accepted.Add(float64(in.batch.Len()))
 	for class, n := range in.classes {
 		in.s.metrics.refused.WithLabelValues(class).Add(float64(n))
 	}

@@ -17,7 +17,7 @@ func TestPublishForms(t *testing.T) {
 	n := start(t, options{})
 	one, two := created("p", ""), fact("push.sent", "p", "fcm", "d1", "d2")
 	cloud := func(kind, push, data string) string {
-		return fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"/s","type":%q,"subject":%q,"traceparent":"x","data":%s}`, kind, push, data)
+		return fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"/s","type":%q,"subject":%q,"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","partitionkey":"x","data":%s}`, kind, push, data)
 	}
 	sent := `{"channel":"fcm","devices":["d1"]}`
 	for name, c := range map[string]struct {
@@ -36,12 +36,12 @@ func TestPublishForms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := n.End()
 			a, err := n.client("", "").Publish(context.Background(), c.kind, strings.NewReader(c.body))
-			if err != nil || a.Accepted != c.want || len(a.Refused) > 0 || a.Position != n.End() || n.End().Seq != before.Seq+events.Seq(c.want) {
+			if err != nil || a.Accepted != c.want || len(a.Refused) > 0 || a.Position.String() != n.End().String() || n.End().Seq != before.Seq+events.Seq(c.want) {
 				t.Fatalf("%+v, %v; the log went from %s to %s", a, err, before, n.End())
 			}
 		})
 	}
-	v, err := n.client("", "").Push(context.Background(), "p", ReadOptions{AtLeast: n.End()})
+	v, err := n.client("", "").Push(context.Background(), "p", ReadOptions{AtLeast: events.Positions{n.End()}})
 	if err != nil || v.Created == nil || v.Channels[0].Funnel["sent"] == 0 || v.Channels[0].Funnel["clicked"] != 1 {
 		t.Fatalf("%+v, %v", v, err)
 	}
@@ -102,7 +102,7 @@ func TestPublishRefused(t *testing.T) {
 	if a.Status != 207 || !strings.Contains(a.Body, `"index":1`) {
 		t.Errorf("a contradiction within a request: %d %s", a.Status, a.Body)
 	}
-	if n.Desk.Projection.Stats().Quarantined != 0 {
+	if n.Part.Local.Stats().Quarantined != 0 {
 		t.Error("something refused was stored and quarantined")
 	}
 }
@@ -198,7 +198,7 @@ func TestPublishMost(t *testing.T) {
 		lines[i] = fact("push.sent", fmt.Sprint("p", i), "fcm", "d")
 	}
 	n.publish("", "", lines...)
-	l, err := n.client("", "").Pushes(context.Background(), ListOptions{Limit: 2, AtLeast: n.End()})
+	l, err := n.client("", "").Pushes(context.Background(), ListOptions{Limit: 2, AtLeast: events.Positions{n.End()}})
 	if err != nil || len(l.Pushes) != 2 || l.Next == "" {
 		t.Fatalf("%+v, %v", l, err)
 	}

@@ -23,7 +23,7 @@ func (s *Server) pushes(ctx context.Context, in *listInput) (*output[PushList], 
 		return nil, err
 	}
 	var a PushList
-	a.Pushes, a.Next, err = s.c.Projection.Pushes(from(ctx).caller.app, page, s.c.Clock())
+	a.Pushes, a.Next, err = s.ledger(ctx).Pushes(from(ctx).caller.app, page, s.now(ctx))
 	return answer(a, err)
 }
 
@@ -39,7 +39,7 @@ func (s *Server) push(ctx context.Context, in *pushInput) (*output[*projections.
 	if err := events.CheckID("push", in.Push, events.MaxPush); err != nil {
 		return nil, err
 	}
-	v, err := s.c.Projection.Push(from(ctx).caller.app, in.Push, s.c.Clock())
+	v, err := s.ledger(ctx).Push(from(ctx).caller.app, in.Push, s.now(ctx))
 	if err == nil && v == nil {
 		err = unknownPush(in.Push)
 	}
@@ -74,7 +74,7 @@ func (s *Server) holders(ctx context.Context, in *holdersInput) (*huma.StreamRes
 	h := projections.Holders{Channel: in.Channel, Certainty: in.Certainty, Cursor: in.Cursor}
 	return s.stream(ctx, TypeNDJSON, func(out *stream) error {
 		n := 0
-		known, err := s.c.Projection.EachHolder(ctx, from(ctx).caller.app, in.Push, h, func(d projections.Device) error {
+		known, err := s.ledger(ctx).EachHolder(ctx, from(ctx).caller.app, in.Push, h, func(d projections.Device) error {
 			out.buf = appendHolder(out.buf, d.Channel, d.Device, d.Certainty, d.Cursor)
 			if err := out.line(); err != nil {
 				return err
@@ -123,7 +123,7 @@ func (s *Server) device(ctx context.Context, in *deviceInput) (*output[Notificat
 	if err != nil {
 		return nil, err
 	}
-	return notificationList(s.c.Projection.DeviceNotifications(from(ctx).caller.app, in.Channel, in.Device, !all))
+	return notificationList(s.ledger(ctx).DeviceNotifications(from(ctx).caller.app, in.Channel, in.Device, !all))
 }
 
 type userInput struct {
@@ -139,7 +139,7 @@ func (s *Server) user(ctx context.Context, in *userInput) (*output[NotificationL
 	if err != nil {
 		return nil, err
 	}
-	return notificationList(s.c.Projection.UserNotifications(from(ctx).caller.app, in.User, !all))
+	return notificationList(s.ledger(ctx).UserNotifications(from(ctx).caller.app, in.User, !all))
 }
 
 type gateInput struct {
@@ -161,7 +161,11 @@ func (s *Server) gate(ctx context.Context, in *gateInput) (*output[GateAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	p, err := events.NewPublisher(events.PublisherConfig{Log: s.c.Log, Committer: s.c.Committer, App: from(ctx).caller.app})
+	app := from(ctx).caller.app
+	at := s.c.Ledger.Of(app, in.Push)
+	p, err := events.NewPublisher(events.PublisherConfig{
+		Log: at.Log, Committer: at.Committer, App: app, Partitions: len(s.c.Ledger.Parts()),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func TestAtLeast(t *testing.T) {
 			t.Errorf("%d, position %q", a.Status, a.Header.Get("Recall-Position"))
 		}
 	}
-	_, err := c.Push(ctx, "p1", ReadOptions{AtLeast: events.Position{Seq: 1000}})
+	_, err := c.Push(ctx, "p1", ReadOptions{AtLeast: events.Positions{{Seq: 1000}}})
 	var p *Problem
 	if !errors.As(err, &p) || p.Status != 503 || p.Code != codeBehind || p.RetryAfter == 0 {
 		t.Errorf("a position not reached: %#v", err)
@@ -283,7 +283,7 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := func(device, channel string) []string {
-		got, err := c.Notification(ctx, "p", device, channel, ReadOptions{AtLeast: n.End()})
+		got, err := c.Notification(ctx, "p", device, channel, ReadOptions{AtLeast: events.Positions{n.End()}})
 		if err != nil {
 			t.Fatal(err)
 		}

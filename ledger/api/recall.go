@@ -14,7 +14,6 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
-	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -69,11 +68,11 @@ func (s *Server) preview(ctx context.Context, _ *struct{}) (*output[*decision.Pr
 	}
 	ctx, cancel := context.WithTimeout(ctx, decisionTimeout)
 	defer cancel()
-	v, err := s.c.Decider.Preview(ctx, r)
+	v, err := s.ledger(ctx).Preview(ctx, r)
 	if errors.Is(err, decision.ErrNotFound) {
 		err = unknownPush(r.Push)
 	}
-	if v != nil {
+	if v != nil && from(ctx).past == nil {
 		from(ctx).w.Header().Set(headerPosition, v.Position.String())
 	}
 	return answer(v, err)
@@ -95,7 +94,7 @@ func (s *Server) recall(ctx context.Context, in *recallInput) (*huma.StreamRespo
 	}
 	bounded, cancel := context.WithTimeout(ctx, decisionTimeout)
 	defer cancel()
-	a, err := s.c.Decider.Recall(bounded, r, in.Key, render(&r))
+	a, err := s.c.Ledger.Decide(bounded, r, in.Key, render(&r))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +154,7 @@ func (s *Server) recalls(ctx context.Context, in *listInput) (*output[RecallList
 		return nil, err
 	}
 	var a RecallList
-	a.Recalls, a.Next, err = s.c.Projection.Recalls(from(ctx).caller.app, page)
+	a.Recalls, a.Next, err = s.ledger(ctx).Recalls(from(ctx).caller.app, page)
 	return answer(a, err)
 }
 
@@ -168,7 +167,7 @@ func (s *Server) find(ctx context.Context, id string) (*projections.Recall, erro
 	if err := events.CheckID("recall", id, events.MaxID); err != nil {
 		return nil, err
 	}
-	v, err := s.c.Projection.Recall(from(ctx).caller.app, id)
+	v, err := s.ledger(ctx).Recall(from(ctx).caller.app, id)
 	if err == nil && v == nil {
 		err = problem(codeUnknownRecall, "no recall %q is known to this app", id)
 	}
@@ -203,7 +202,7 @@ func (s *Server) recallDevices(ctx context.Context, in *recallDevicesInput) (*hu
 	}
 	return s.stream(ctx, TypeNDJSON, func(out *stream) error {
 		n := 0
-		_, err := s.c.Projection.EachRecalled(ctx, from(ctx).caller.app, in.Recall, in.Outcome, in.Cursor, func(d projections.Device) error {
+		_, err := s.ledger(ctx).EachRecalled(ctx, from(ctx).caller.app, in.Recall, in.Outcome, in.Cursor, func(d projections.Device) error {
 			out.buf = appendRecallDevice(out.buf, &RecallDevice{
 				Channel: d.Channel, Device: d.Device, Facts: d.Facts.Names(), Late: d.Mark&ledger.Late != 0,
 				Commanded: d.Mark&ledger.Commanded != 0, Outcome: d.Mark.Outcome().String(), Cursor: d.Cursor,
@@ -235,7 +234,7 @@ func (s *Server) abort(ctx context.Context, in *recallPath) (*output[AbortAnswer
 	bounded, cancel := context.WithTimeout(ctx, decisionTimeout)
 	defer cancel()
 	c := from(ctx).caller
-	pos, err := s.c.Decider.Abort(bounded, c.app, in.Recall, c.key, b.Reason)
+	pos, err := s.c.Ledger.Abort(bounded, c.app, in.Recall, c.key, b.Reason)
 	if errors.Is(err, decision.ErrNotFound) {
 		err = problem(codeUnknownRecall, "no recall %q is known to this app", in.Recall)
 	}
@@ -268,17 +267,13 @@ func (s *Server) redrive(ctx context.Context, in *recallPath) (*output[RedriveAn
 	// What was refused just now belongs to it as well.
 	bounded, cancel := context.WithTimeout(ctx, decisionTimeout)
 	defer cancel()
-	end, err := s.c.Log.End(bounded)
-	if err == nil {
-		err = s.c.Projection.Wait(bounded, end.Seq)
-	}
-	if err == nil {
-		_, err = s.find(ctx, in.Recall)
-	}
-	if err != nil {
+	if err := s.c.Ledger.CatchUp(bounded); err != nil {
 		return nil, err
 	}
-	n, err := dispatch.Redrive(bounded, s.c.Log, s.c.Projection, from(ctx).caller.app, in.Recall, s.c.Clock())
+	if _, err := s.find(ctx, in.Recall); err != nil {
+		return nil, err
+	}
+	n, err := s.c.Ledger.Redrive(bounded, from(ctx).caller.app, in.Recall, s.c.Clock())
 	if errors.Is(err, events.ErrUnknown) {
 		// Unlike other requests this one is not safe to repeat blindly.
 		err = problem(codeUnknownResult, "it is unknown whether commands were issued; look at the recall before re-driving it again")

@@ -37,7 +37,7 @@ func refusing(t *testing.T, n *node) RecallAnswer {
 		}))(t)
 		records = append(records, events.Record{Subject: events.Subject(0, "default", events.RecallRequested, "many", ""), Data: b})
 	}
-	if _, err := n.Desk.Log.Append(ctx, records); err != nil {
+	if _, err := n.Part.Log.Append(ctx, records); err != nil {
 		t.Fatal(err)
 	}
 	first, err := c.Recall(ctx, RecallRequest{Push: "taken", Action: "recall"}, "")
@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 				if (p.First != nil) != (r.code == ledger.AlreadyRecalled) || p.First != nil && (p.First.Recall != first.Recall || p.First.Action != "recall" || p.First.At.IsZero()) {
 					t.Errorf("first %+v", p.First)
 				}
-				after, err := c.Recalls(ctx, ListOptions{AtLeast: n.End()})
+				after, err := c.Recalls(ctx, ListOptions{AtLeast: events.Positions{n.End()}})
 				if err != nil || len(after.Recalls) != len(before.Recalls) {
 					t.Errorf("a refused recall left %d recalls, before %d, %v", len(after.Recalls), len(before.Recalls), err)
 				}

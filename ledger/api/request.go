@@ -18,6 +18,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -26,6 +27,9 @@ func toProblem(err error) *Problem {
 	var p *Problem
 	var f *events.FieldError
 	var large *http.MaxBytesError
+	if p := pastProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -49,6 +53,8 @@ func toProblem(err error) *Problem {
 		return problem(codeStopping, "the node is stopping; nothing was stored")
 	case errors.Is(err, events.ErrConflict):
 		return problem(codeConflict, "another writer was faster; read again before trying again")
+	case errors.Is(err, partition.ErrUnserved):
+		return problem(codeUnserved, "%.200s", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problem(codeBehind, "the answer was not there in time")
 	}

@@ -34,6 +34,9 @@ type route struct {
 	// read is true where the answer comes from the projection: such a route
 	// takes at_least and answers with its position.
 	read bool
+	// past is true where the question can be asked of a past moment: such a route
+	// takes as_of.
+	past bool
 	// summary is one sentence for the OpenAPI document.
 	summary string
 	// add registers the handler with huma; plain is one without huma.
@@ -62,7 +65,7 @@ var (
 // routes is the table of everything the API serves.
 func routes() []route {
 	json, get, post := []string{TypeJSON}, http.MethodGet, http.MethodPost
-	return []route{
+	return append(projectionRoutes(), []route{
 		{id: "publish-events", method: post, path: "/v1/events", roles: []string{RolePublish}, class: classOrdinary,
 			summary: "Publish events; what is accepted is durable", add: with((*Server).publish),
 			body: EventBody{}, types: []string{TypeJSON, TypeNDJSON, TypeCloudEvent, TypeCloudEvents}, answer: PublishAnswer{}},
@@ -71,34 +74,34 @@ func routes() []route {
 		{id: "follow-events", method: get, path: "/v1/events/follow", roles: readers, class: classWatch,
 			summary: "Stream a range of the log and what comes after it, one event per line", add: with((*Server).followEvents), answer: LogEntry{}, kind: TypeNDJSON},
 
-		{id: "list-pushes", method: get, path: "/v1/pushes", roles: readers, class: classOrdinary, read: true,
+		{id: "list-pushes", method: get, path: "/v1/pushes", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "List pushes, newest first", add: with((*Server).pushes)},
-		{id: "get-push", method: get, path: "/v1/pushes/{push}", roles: readers, class: classOrdinary, read: true,
+		{id: "get-push", method: get, path: "/v1/pushes/{push}", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "Show a push with its funnel and recalls", add: with((*Server).push)},
-		{id: "list-holders", method: get, path: "/v1/pushes/{push}/holders", roles: readers, class: classStream, read: true,
+		{id: "list-holders", method: get, path: "/v1/pushes/{push}/holders", roles: readers, class: classStream, read: true, past: true,
 			summary: "Stream the devices that hold a push unclicked, one per line", add: with((*Server).holders), answer: Holder{}, kind: TypeNDJSON},
-		{id: "get-notification", method: get, path: "/v1/pushes/{push}/devices/{device}", roles: readers, class: classOrdinary, read: true,
+		{id: "get-notification", method: get, path: "/v1/pushes/{push}/devices/{device}", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "Show the state and history of a push at one device", add: with((*Server).notification)},
-		{id: "get-timeline", method: get, path: "/v1/pushes/{push}/timeline", roles: readers, class: classReplay, read: true,
+		{id: "get-timeline", method: get, path: "/v1/pushes/{push}/timeline", roles: readers, class: classReplay, read: true, past: true,
 			summary: "Show what was decided about a push and how many held it when, from the log", add: with((*Server).timeline)},
 		{id: "ask-gate", method: get, path: "/v1/pushes/{push}/gate", roles: publishers, class: classOrdinary,
 			summary: "Ask whether a push may still be handed over to a device; answered from the log", add: with((*Server).gate)},
-		{id: "list-device", method: get, path: "/v1/devices/{device}", roles: readers, class: classOrdinary, read: true,
+		{id: "list-device", method: get, path: "/v1/devices/{device}", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "List what a device holds", add: with((*Server).device)},
 		{id: "issue-device-credential", method: post, path: "/v1/devices/{device}/credential", roles: admins, class: classOrdinary,
 			summary: "Show what a device of the self-built channel connects with", add: with((*Server).deviceCredential)},
-		{id: "list-user", method: get, path: "/v1/users/{user}", roles: readers, class: classOrdinary, read: true,
+		{id: "list-user", method: get, path: "/v1/users/{user}", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "List what the devices of a user hold", add: with((*Server).user)},
 
-		{id: "preview-recall", method: post, path: "/v1/preview", roles: followers, class: classRecall,
+		{id: "preview-recall", method: post, path: "/v1/preview", roles: followers, class: classRecall, past: true,
 			summary: "Say what a recall would do, and do nothing", add: with((*Server).preview), body: RecallRequest{}, types: json},
 		{id: "request-recall", method: post, path: "/v1/recalls", roles: recallers, class: classRecall,
 			summary: "Take a push back", add: with((*Server).recall), body: RecallRequest{}, types: json, answer: RecallAnswer{}, status: http.StatusAccepted},
-		{id: "list-recalls", method: get, path: "/v1/recalls", roles: followers, class: classOrdinary, read: true,
+		{id: "list-recalls", method: get, path: "/v1/recalls", roles: followers, class: classOrdinary, read: true, past: true,
 			summary: "List recalls, newest first", add: with((*Server).recalls)},
-		{id: "get-recall", method: get, path: "/v1/recalls/{recall}", roles: followers, class: classOrdinary, read: true,
+		{id: "get-recall", method: get, path: "/v1/recalls/{recall}", roles: followers, class: classOrdinary, read: true, past: true,
 			summary: "Show a recall and how far it is", add: with((*Server).getRecall)},
-		{id: "list-recall-devices", method: get, path: "/v1/recalls/{recall}/devices", roles: followers, class: classStream, read: true,
+		{id: "list-recall-devices", method: get, path: "/v1/recalls/{recall}/devices", roles: followers, class: classStream, read: true, past: true,
 			summary: "Stream what came of a recall, one device per line", add: with((*Server).recallDevices), answer: RecallDevice{}, kind: TypeNDJSON},
 		{id: "watch-recall", method: get, path: "/v1/recalls/{recall}/watch", roles: followers, class: classWatch, read: true,
 			summary: "Follow a recall by server-sent events", add: with((*Server).watch), answer: projections.Recall{}, kind: typeEvents},
@@ -111,11 +114,11 @@ func routes() []route {
 			summary: "Follow pushes, recalls under way and the node's health by server-sent events", add: with((*Server).overview), answer: Overview{}, kind: typeEvents},
 		{id: "get-caller", method: get, path: "/v1/caller", roles: anybody, class: classOrdinary,
 			summary: "Say who the caller is to the ledger", add: with((*Server).caller)},
-		{id: "list-positions", method: get, path: "/v1/positions", roles: anybody, class: classOrdinary, read: true,
+		{id: "list-positions", method: get, path: "/v1/positions", roles: anybody, class: classOrdinary, read: true, past: true,
 			summary: "Show how far the projection is", add: with((*Server).positions)},
-		{id: "list-quarantine", method: get, path: "/v1/quarantine", roles: readers, class: classOrdinary, read: true,
+		{id: "list-quarantine", method: get, path: "/v1/quarantine", roles: readers, class: classOrdinary, read: true, past: true,
 			summary: "List events that were passed over, newest first", add: with((*Server).quarantine)},
-		{id: "list-dead-letters", method: get, path: "/v1/dead-letters", roles: followers, class: classOrdinary, read: true,
+		{id: "list-dead-letters", method: get, path: "/v1/dead-letters", roles: followers, class: classOrdinary, read: true, past: true,
 			summary: "List recalls with refused commands, newest first", add: with((*Server).deadLetters)},
 		{id: "list-channels", method: get, path: "/v1/channels", roles: anybody, class: classOrdinary,
 			summary: "Show what each channel allows", add: with((*Server).listChannels)},
@@ -138,7 +141,7 @@ func routes() []route {
 		{id: "metrics", method: get, path: "/metrics", summary: "Show metrics in the Prometheus text format", plain: (*Server).serveMetrics, answer: "", kind: "text/plain"},
 		{id: "openapi", method: get, path: "/openapi.json", summary: "Show this document", plain: (*Server).openAPI, answer: map[string]any{}},
 		{id: "explain-problem", method: get, path: "/problems/{code}", summary: "Explain a problem code", plain: (*Server).explain, answer: "", kind: "text/plain"},
-	}
+	}...)
 }
 
 // with adapts a handler to huma. Its error becomes a problem here, so that huma

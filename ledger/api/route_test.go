@@ -59,9 +59,13 @@ func tenantCases(i ids) map[string]tenantCase {
 		// A vendor's key acts for one app: who enters it first has it.
 		"put-facade-credential":    {path("facades", "ums", i.push), `{"secret":"s"}`, 200, 400},
 		"delete-facade-credential": {path("facades", "tpns", i.push), "", 200, 200},
-		"list-templates":           {"/v1/templates", "", 200, 200},
-		"put-template":             {path("templates", i.push), `{"title":"t"}`, 200, 200},
-		"delete-template":          {path("templates", i.push), "", 200, 200},
+		// The node's, not an app's.
+		"list-projections":    {"/v1/projections", "", 404, 404},
+		"rebuild-projection":  {"/v1/projections/0/rebuild", "{}", 404, 404},
+		"drop-old-projection": {"/v1/projections/0/drop-old", "", 404, 404},
+		"list-templates":      {"/v1/templates", "", 200, 200},
+		"put-template":        {path("templates", i.push), `{"title":"t"}`, 200, 200},
+		"delete-template":     {path("templates", i.push), "", 200, 200},
 	}
 }
 
@@ -144,6 +148,7 @@ func TestRoles(t *testing.T) {
 		"list-positions": "publish read recall", "list-quarantine": "read", "list-dead-letters": "read recall", "list-channels": "publish read recall",
 		"list-facade-credentials": "", "put-facade-credential": "", "delete-facade-credential": "",
 		"list-templates": "publish read", "put-template": "", "delete-template": "",
+		"list-projections": "", "rebuild-projection": "", "drop-old-projection": "",
 	}
 	var keys []Key
 	tokens := map[string]string{}

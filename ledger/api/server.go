@@ -5,18 +5,20 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
-	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
-	"github.com/recall-ledger/recall-ledger/projections"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
+	"github.com/recall-ledger/recall-ledger/ledger/replay"
 )
 
 // The limits that no configuration changes (L11).
@@ -35,11 +37,9 @@ const (
 
 // Config configures a Server.
 type Config struct {
-	Log        events.Log
-	Projection *projections.Projection
-	Decider    *decision.Decider
-	Committer  *events.Committer
-	Clock      func() time.Time
+	// Ledger are all partitions.
+	Ledger *partition.Set
+	Clock  func() time.Time
 	// NewID makes the ids of requests in the node's log.
 	NewID  func() string
 	Logger *slog.Logger
@@ -55,10 +55,15 @@ type Config struct {
 	Credentials *facade.Credentials
 	// Templates are the texts that vendor clients name; nil when there are none.
 	Templates *facade.Templates
-	// Since is the end of the log when the node started: no read is answered
+	// Projections are what operators look at and rebuild; nil when there are none.
+	Projections Projections
+	// Past answers for past moments; nil when this node answers for the present
+	// only.
+	Past *replay.Replays
+	// Since are the ends of the logs when the node started: no read is answered
 	// from an older state, so that a restart takes nothing back that was told
 	// before it.
-	Since events.Position
+	Since events.Positions
 	// Ready tells why the node should get no traffic; nil asks the log only.
 	Ready func(context.Context) error
 	// Held lists the channels on which calls for an app are held back because too
@@ -71,6 +76,8 @@ type Config struct {
 	Version  string
 	// Registry takes the metrics and is what /metrics shows; nil makes one.
 	Registry *prometheus.Registry
+	// Tracer begins the spans of requests that publish; nil makes none.
+	Tracer trace.Tracer
 	// MaxBody bounds a request's body. Default 8 MiB.
 	MaxBody int64
 	// InFlight is how many requests may be under way. Default 512.
@@ -86,6 +93,9 @@ type Config struct {
 	// Replays is how many timelines may be read from the log at once, which takes
 	// up to 100 MB each. Default 2.
 	Replays int
+	// PastInFlight is how many questions about the past may be under way, those
+	// that wait for it to be folded included. Default 32.
+	PastInFlight int
 	// Wait is how long a read waits for the position it asks for. Default 5
 	// seconds.
 	Wait time.Duration
@@ -119,6 +129,9 @@ func (c *Config) setDefaults() {
 	if c.Replays == 0 {
 		c.Replays = 2
 	}
+	if c.PastInFlight == 0 {
+		c.PastInFlight = 32
+	}
 	if c.Wait == 0 {
 		c.Wait = 5 * time.Second
 	}
@@ -128,8 +141,8 @@ func (c *Config) setDefaults() {
 }
 
 func (c *Config) validate() error {
-	if c.Log == nil || c.Projection == nil || c.Decider == nil || c.Committer == nil || c.Clock == nil || c.NewID == nil {
-		return errors.New("api: a log, a projection, a decider, a committer, a clock and a maker of ids are needed")
+	if c.Ledger == nil || c.Clock == nil || c.NewID == nil {
+		return errors.New("api: a ledger, a clock and a maker of ids are needed")
 	}
 	return nil
 }
@@ -142,6 +155,8 @@ type Server struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	slots   slots
+	// decoders are held by the requests whose events are being read.
+	decoders chan struct{}
 	// channels are the names of the matrix.
 	channels map[string]bool
 	// params are the query parameters of each route, by pattern.
@@ -169,10 +184,11 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		c: c, keys: keys, mux: http.NewServeMux(), metrics: m, channels: map[string]bool{},
 		params: map[string]map[string]bool{}, done: make(chan struct{}),
+		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		slots: slots{
 			ordinary: newPool("requests", c.InFlight), recall: newPool("recalls", c.RecallReserve),
 			stream: newPool("lists of devices", c.Streams), watch: newPool("watches", c.Watchers),
-			replay: newPool("timelines", c.Replays),
+			replay: newPool("timelines", c.Replays), past: newPool("questions about the past", c.PastInFlight),
 		},
 	}
 	s.close = sync.OnceFunc(func() { close(s.done) })

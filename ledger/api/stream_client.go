@@ -32,10 +32,19 @@ type call struct {
 	contentType  string
 	key          string
 	accept       string
+	// refused is told the header of an answer that is not a success; it may be nil.
+	refused func(http.Header)
 }
 
 // send makes a request; an answer that is not a success becomes an error.
 func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
+	if c.past != nil {
+		return c.sendPast(ctx, k)
+	}
+	return c.once(ctx, k)
+}
+
+func (c *Client) once(ctx context.Context, k call) (*http.Response, error) {
 	target := c.base + k.path
 	if len(k.query) > 0 {
 		target += "?" + url.Values(k.query).Encode()
@@ -59,6 +68,9 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		if k.refused != nil {
+			k.refused(resp.Header)
+		}
 		return nil, problemOf(resp)
 	}
 	return resp, nil

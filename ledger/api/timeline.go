@@ -70,11 +70,11 @@ func (s *Server) timeline(ctx context.Context, in *pushInput) (*output[Timeline]
 		return nil, err
 	}
 	app := from(ctx).caller.app
-	first, last, err := s.c.Projection.PushBounds(app, in.Push)
+	first, last, err := s.ledger(ctx).PushBounds(app, in.Push)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.c.Projection.Push(app, in.Push, s.c.Clock())
+	v, err := s.ledger(ctx).Push(app, in.Push, s.now(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (s *Server) timeline(ctx context.Context, in *pushInput) (*output[Timeline]
 		return nil, unknownPush(in.Push)
 	}
 	t := newTimeline(app, in.Push, v)
-	if err := t.read(ctx, s.c.Log, first); err != nil {
+	if err := t.read(ctx, s.ledger(ctx).Of(app, in.Push).Log, first); err != nil {
 		return nil, err
 	}
 	return answer(t.result(), nil)

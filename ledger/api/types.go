@@ -12,8 +12,8 @@ import (
 type PublishAnswer struct {
 	// Accepted events are durable.
 	Accepted int `json:"accepted"`
-	// Position is that of the last accepted event.
-	Position events.Position `json:"position,omitzero"`
+	// Position is that of the last accepted event, in each partition that got one.
+	Position events.Positions `json:"position,omitempty"`
 	// Refused lists the events that were not stored.
 	Refused []RefusedEvent `json:"refused,omitempty"`
 }
@@ -198,8 +198,10 @@ type PartitionPosition struct {
 	// AppliedTime is when the log stored the event at Applied.
 	AppliedTime time.Time `json:"applied_time,omitzero"`
 	// First is the oldest position the log keeps.
-	First    events.Position `json:"first"`
-	LogBytes uint64          `json:"log_bytes"`
+	First events.Position `json:"first"`
+	// LogBytes is what the log takes on disk; 0 as of a past moment, of which
+	// neither that nor the disk is known.
+	LogBytes uint64 `json:"log_bytes"`
 	// LogLimit is how many bytes the log may take; 0 when it is not known.
 	LogLimit int64 `json:"log_limit_bytes,omitempty"`
 	// Disk is the one with the node's data; absent when it is not known.

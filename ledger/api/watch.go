@@ -46,7 +46,7 @@ func (s *Server) follow(ctx context.Context, out *stream, in *watchInput) error 
 		case <-s.done:
 			return nil
 		}
-		moved := s.c.Projection.Moved()
+		moved := s.c.Ledger.Moved()
 		v, err := s.find(ctx, in.Recall)
 		if err != nil {
 			return err

@@ -45,6 +45,13 @@ func outcome(k events.Kind, r string, of events.Seq, devices ...string) step {
 	return step{k, &events.Outcome{Recall: r, Channel: "fcm", Devices: devices, Command: of}}
 }
 
+// attempt is an outcome of command 6, of one of its deliveries.
+func attempt(n int, k events.Kind, devices ...string) step {
+	s := outcome(k, "r", 6, devices...)
+	s.data.(*events.Outcome).Attempt = n
+	return s
+}
+
 func requested(r, action string, s events.Scope) step {
 	return step{events.RecallRequested, &events.Requested{Recall: r, Action: action, Scope: s, Deadline: deadline}}
 }
@@ -133,6 +140,7 @@ func TestStories(t *testing.T) {
 		"forgotten late":        {[]step{issued("r", all...), accepted, fact(events.PushSent, "d6"), closed(events.RecallCompleted, "r")}, Forgotten, 9},
 		"without outcome":       {[]step{issued("r", all...), closed(events.RecallCompleted, "r")}, Ended, 7},
 		"two outcomes":          {[]step{issued("r", "d1"), outcome(events.OutcomeAccepted, "r", 6, "d1"), outcome(events.OutcomeSkipped, "r", 6, "d1")}, Ended, 8},
+		"one attempt, twice":    {[]step{issued("r", "d1"), attempt(1, events.OutcomeSkipped, "d1"), attempt(1, events.OutcomeAccepted, "d1")}, Ended, 8},
 		"called after a click":  {[]step{fact(events.ClickClicked, "d2"), issued("r", all...), outcome(events.OutcomeAccepted, "r", 7, "d2")}, Clicked, 8},
 		"called after a clear":  {[]step{fact(events.DisplayCleared, "d2"), issued("r", all...), outcome(events.OutcomeRefused, "r", 7, "d2")}, Clicked, 8},
 	} {
@@ -142,6 +150,20 @@ func TestStories(t *testing.T) {
 			t.Errorf("%s: %+v", name, *r.Worst)
 		case c.check != "" && (r.Worst == nil || r.Worst.Check != c.check || r.Worst.Position.Seq != c.at || r.Violations[c.check] == 0):
 			t.Errorf("%s: %+v, want %s at %d", name, r.Worst, c.check, c.at)
+		}
+	}
+}
+
+// TestOvertaken: two deliveries of one command may say different things, in any
+// order: who called a vendor and was held up tells it late. The greater one counts.
+func TestOvertaken(t *testing.T) {
+	for _, kinds := range [][2]events.Kind{
+		{events.OutcomeSkipped, events.OutcomeAccepted}, {events.OutcomeAccepted, events.OutcomeSkipped}, {events.OutcomeRefused, events.OutcomeAccepted},
+	} {
+		steps := append(head(), issued("r", "d1"), attempt(1, kinds[0], "d1"), attempt(2, kinds[1], "d1"))
+		r := walked(t, Config{Log: logOf(t, steps)})
+		if r.Worst != nil || r.Overtaken != 1 || r.Outcomes["accepted"] != 1 {
+			t.Errorf("%v: %+v, %d overtaken, outcomes %v", kinds, r.Worst, r.Overtaken, r.Outcomes)
 		}
 	}
 }
@@ -327,14 +349,9 @@ func TestRebuild(t *testing.T) {
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
 		}
-		r, err := NewRebuild(t.Context(), log, dir, t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		report := walked(t, Config{Log: log, Rebuild: r})
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
+		report := walked(t, Config{Log: log, Rebuild: func(ctx context.Context, log events.Log) (*Rebuild, error) {
+			return NewRebuild(ctx, log, dir, t.TempDir())
+		}})
 		if report.Rebuilt == nil || report.Rebuilt.Same != c.same || report.Rebuilt.Applied.Seq != c.events || (report.Violations[Projection] == 0) != c.same {
 			t.Errorf("%s: %+v, %v", name, report.Rebuilt, report.Violations)
 		}

@@ -12,6 +12,7 @@ import (
 // auditor follows the recalled pushes.
 type auditor struct {
 	report *Report
+	places *places
 	pushes map[pushID]*push
 	// ids are the recalls that were accepted, by app and id.
 	ids map[[2]string]bool
@@ -46,6 +47,8 @@ type recall struct {
 	state ledger.RecallState
 	// marks are by channel and number; they may be shorter than the channel.
 	marks map[string][]mark
+	// successor is the new push where that belongs to another partition, else nil.
+	successor *successor
 }
 
 // due says why a recall concerns a notification.
@@ -61,6 +64,9 @@ const (
 type mark struct {
 	due     due
 	outcome ledger.Outcome
+	// attempt is the delivery of the command that the outcome is of, 0 when it does
+	// not say.
+	attempt uint16
 	// redriven is true from a re-drive to its outcome.
 	redriven bool
 	// first and last are the commands; answered is the one that the outcome
@@ -68,8 +74,8 @@ type mark struct {
 	first, last, answered events.Seq
 }
 
-func newAuditor(r *Report) *auditor {
-	return &auditor{report: r, pushes: map[pushID]*push{}, ids: map[[2]string]bool{}, users: map[[2]string]map[target]bool{}}
+func newAuditor(r *Report, p *places) *auditor {
+	return &auditor{report: r, places: p, pushes: map[pushID]*push{}, ids: map[[2]string]bool{}, users: map[[2]string]map[target]bool{}}
 }
 
 // expect notes that a push will have a recall.
@@ -106,7 +112,7 @@ func (a *auditor) take(e *events.Event, m events.Message) {
 		u.known = true
 		a.fact(u, e.Kind, d, m)
 	case *events.Requested:
-		a.requested(u, d)
+		a.requested(u, d, m)
 	case *events.Closed:
 		a.closed(u, e.Kind, d, m)
 	case *events.Command:
@@ -241,14 +247,14 @@ func (a *auditor) inScope(u *push, s events.Scope, t target) bool {
 }
 
 // requested accepts a recall and plans it: everybody who holds the push now.
-func (a *auditor) requested(u *push, d *events.Requested) {
+func (a *auditor) requested(u *push, d *events.Requested, m events.Message) {
 	id := [2]string{u.id.app, d.Recall}
 	if !u.known || a.ids[id] || !channels.Action(d.Action).Valid() {
 		return // the ledger quarantines it
 	}
 	a.ids[id] = true
 	a.report.Recalls++
-	r := &recall{Requested: *d, state: ledger.Running, marks: map[string][]mark{}}
+	r := &recall{Requested: *d, state: ledger.Running, marks: map[string][]mark{}, successor: a.places.accept(u.id.app, d, m)}
 	for name, c := range u.channels {
 		for device, n := range c.numbers {
 			if a.concerns(u, r, target{name, device}, c.facts[n]) {

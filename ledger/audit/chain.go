@@ -26,6 +26,9 @@ const AnchorEvery = 10_000
 // for the first) and of the block. Blocks end at multiples of 10,000; the anchor
 // of a sequence within a block takes the block as it is up to there.
 type Anchor struct {
+	// Partition is the log's; the field is left out for the first, as files have
+	// it that were written before there were others.
+	Partition int `json:"partition,omitempty"`
 	// From is the sequence the chain begins with.
 	From events.Seq `json:"from"`
 	Seq  events.Seq `json:"seq"`
@@ -35,9 +38,14 @@ type Anchor struct {
 // maxAnchors bounds a file of anchors: enough for 10 billion events (L11).
 const maxAnchors = 1_000_000
 
-// ReadAnchors reads what WriteAnchors wrote: one anchor a line, ascending.
+// maxPartition bounds the partition of an anchor, as positions do (L11).
+const maxPartition = 65535
+
+// ReadAnchors reads what WriteAnchors wrote: one anchor a line, ascending within
+// each partition.
 func ReadAnchors(r io.Reader) ([]Anchor, error) {
 	var list []Anchor
+	last := map[int]Anchor{}
 	s := bufio.NewScanner(r)
 	for s.Scan() {
 		if len(bytes.TrimSpace(s.Bytes())) == 0 {
@@ -50,15 +58,16 @@ func ReadAnchors(r io.Reader) ([]Anchor, error) {
 		if err == nil {
 			sum, err = hex.DecodeString(a.Hash)
 		}
+		before, follows := last[a.Partition]
 		switch {
-		case err != nil || len(sum) != sha256.Size || a.From == 0 || a.Seq < a.From:
+		case err != nil || len(sum) != sha256.Size || a.From == 0 || a.Seq < a.From || a.Partition < 0 || a.Partition > maxPartition:
 			return nil, fmt.Errorf("anchor %d: want {\"from\":1,\"seq\":10000,\"sha256\":\"...\"}", len(list)+1)
-		case len(list) > 0 && (list[len(list)-1].Seq >= a.Seq || list[0].From != a.From):
+		case follows && (before.Seq >= a.Seq || before.From != a.From):
 			return nil, fmt.Errorf("anchor %d: sequence %d does not follow the anchor before it", len(list)+1, a.Seq)
 		case len(list) == maxAnchors:
 			return nil, fmt.Errorf("there are more than %d anchors, the limit", maxAnchors)
 		}
-		list = append(list, a)
+		list, last[a.Partition] = append(list, a), a
 	}
 	if err := s.Err(); err != nil {
 		return nil, fmt.Errorf("read anchors: %w", err)
@@ -82,6 +91,8 @@ func WriteAnchors(w io.Writer, list []Anchor) error {
 
 // chain hashes the log event by event.
 type chain struct {
+	partition int
+
 	from  events.Seq
 	link  [sha256.Size]byte
 	block hash.Hash
@@ -94,8 +105,8 @@ type chain struct {
 // newChain begins a chain with the first event of a log. Of a log whose begin is
 // past its age only whole blocks are chained; with known anchors the chain goes
 // on from the first that the log still reaches.
-func newChain(first events.Seq, known []Anchor) *chain {
-	c := &chain{from: first, block: sha256.New()}
+func newChain(partition int, first events.Seq, known []Anchor) *chain {
+	c := &chain{partition: partition, from: first, block: sha256.New()}
 	for _, a := range known {
 		if first <= 1 || a.Seq < first-1 || a.Seq%AnchorEvery != 0 {
 			continue
@@ -147,5 +158,5 @@ func (c *chain) closed(seq events.Seq) Anchor { return c.anchor(seq, c.link) }
 func (c *chain) open(seq events.Seq) Anchor { return c.anchor(seq, c.state()) }
 
 func (c *chain) anchor(seq events.Seq, sum [sha256.Size]byte) Anchor {
-	return Anchor{From: c.from, Seq: seq, Hash: hex.EncodeToString(sum[:])}
+	return Anchor{Partition: c.partition, From: c.from, Seq: seq, Hash: hex.EncodeToString(sum[:])}
 }

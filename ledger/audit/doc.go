@@ -8,6 +8,11 @@
 // in one is not repeated in the other; and Rebuild folds the log once more and
 // compares the result with the projection that is there.
 //
+// Of several partitions each has its own report; what must hold between them is
+// judged once all are read: that every push stands in the partition its id belongs
+// to, and that the new push of an override is there in time. Partitions have no
+// order in common, so times are compared, with some leeway.
+//
 // It must never write, and never pass over what it cannot judge: what is still
 // under way at the end of the log is counted as open. It holds state for the
 // notifications of recalled pushes alone, about 150 bytes and the device's id

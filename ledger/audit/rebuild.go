@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/recall-ledger/recall-ledger/events"
@@ -22,17 +21,11 @@ type Rebuild struct {
 }
 
 // Comparison says what came of a rebuild.
-type Comparison struct {
-	// Applied is how far the projection is, and both were compared there.
-	Applied events.Position `json:"applied"`
-	Live    string          `json:"live_sha256"`
-	Fresh   string          `json:"fresh_sha256"`
-	Same    bool            `json:"same"`
-}
+type Comparison = projections.Comparison
 
 // ErrAged is a log whose begin is past its age: what a projection holds of it
 // cannot be had again.
-var ErrAged = errors.New("the log no longer begins at its first event, so the projection cannot be folded anew")
+var ErrAged = projections.ErrAged
 
 // checkpointEvery is after how many events the fresh projection is written, so
 // that memory holds the changes of some.
@@ -49,8 +42,8 @@ func NewRebuild(ctx context.Context, log events.Log, dir, temp string) (*Rebuild
 		return nil, ErrAged
 	}
 	copied := filepath.Join(temp, "live")
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-		return nil, fmt.Errorf("copy the projection: %w", err)
+	if err := projections.CopyLive(dir, copied); err != nil {
+		return nil, err
 	}
 	r := &Rebuild{}
 	if r.live, err = projections.Open(ctx, projections.Config{Dir: copied, Log: log}); err != nil {
@@ -80,15 +73,10 @@ func (r *Rebuild) compare(report *Report) error {
 		report.violate(Projection, r.fresh.Applied(), "the log cannot be folded beyond it: %s", r.failed)
 		return nil //nolint:nilerr // it stands in the report
 	}
-	c := &Comparison{Applied: r.applied}
-	var err error
-	if c.Live, err = r.live.Digest(); err != nil {
+	c, err := projections.Compare(r.live, r.fresh)
+	if err != nil {
 		return err
 	}
-	if c.Fresh, err = r.fresh.Digest(); err != nil {
-		return err
-	}
-	c.Same = c.Live == c.Fresh
 	report.Rebuilt = c
 	if !c.Same {
 		report.violate(Projection, r.applied, "the projection there has the digest %s, the log folded up to there gives %s", c.Live, c.Fresh)

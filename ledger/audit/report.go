@@ -25,33 +25,45 @@ const (
 	// Forgotten: everybody concerned is commanded before the recall ends (L8).
 	Forgotten Check = "forgotten"
 	// Ended: every command has its outcome when the recall ends, and a single
-	// one (L8).
+	// one of each time it was carried out (L8).
 	Ended Check = "ended"
 	// Clicked: no vendor is called for a device that clicked or cleared before
 	// the command (L7).
 	Clicked Check = "clicked"
 	// Projection: folded anew the log gives the same projection (L3).
 	Projection Check = "projection"
+	// Placed: every event stands in the partition of its push. Of a ledger with
+	// several partitions alone.
+	Placed Check = "placed"
+	// Succeeded: the new push of an override is known in its own partition after
+	// the recall and before anybody is told of it. Of a ledger with several
+	// partitions alone.
+	Succeeded Check = "succeeded"
 )
 
-// Checks lists the checks with what each says when it holds.
+// Checks lists the checks with what each says when it holds. Several is true of
+// those that concern several partitions only.
 func Checks() []struct {
-	Check Check
-	Holds string
+	Check   Check
+	Holds   string
+	Several bool
 } {
 	return []struct {
-		Check Check
-		Holds string
+		Check   Check
+		Holds   string
+		Several bool
 	}{
-		{Gap, "no sequence is missing"},
-		{Chain, "the log has the hashes of the anchors"},
-		{Trace, "every command belongs to one recall, every outcome to a command"},
-		{Once, "nobody was commanded twice"},
-		{Widened, "nobody was commanded whom the recall does not concern"},
-		{Forgotten, "everybody concerned was commanded before the recall ended"},
-		{Ended, "every command has one outcome, or is open"},
-		{Clicked, "no vendor was called for who had clicked or cleared before the command"},
-		{Projection, "folded anew, the log gives the same projection"},
+		{Gap, "no sequence is missing", false},
+		{Chain, "the log has the hashes of the anchors", false},
+		{Trace, "every command belongs to one recall, every outcome to a command", false},
+		{Once, "nobody was commanded twice", false},
+		{Widened, "nobody was commanded whom the recall does not concern", false},
+		{Forgotten, "everybody concerned was commanded before the recall ended", false},
+		{Ended, "every command has one outcome, or is open", false},
+		{Clicked, "no vendor was called for who had clicked or cleared before the command", false},
+		{Projection, "folded anew, the log gives the same projection", false},
+		{Placed, "every push stands in the partition that its id belongs to", true},
+		{Succeeded, "the new push of every override is in its own partition, after the recall and before its first command", true},
 	}
 }
 
@@ -62,7 +74,7 @@ type Violation struct {
 	Text     string          `json:"text"`
 }
 
-// Report is what a walk found.
+// Report is what a walk found in one partition.
 type Report struct {
 	// First and Last are the sequences walked; 0 when the log is empty.
 	First events.Position `json:"first"`
@@ -91,8 +103,16 @@ type Report struct {
 	Released  uint64 `json:"released"`
 	// Outcomes counts the commanded by their outcome, pending among them.
 	Outcomes map[string]uint64 `json:"outcomes"`
+	// Overtaken counts outcomes that two deliveries of one command told differently,
+	// since a node was held up in between; the greater one counts.
+	Overtaken uint64 `json:"overtaken,omitempty"`
 	// Dropped clicked between recall and command; no vendor was called.
 	Dropped uint64 `json:"dropped"`
+	// Successors counts the overrides whose new push belongs to another
+	// partition. Of them Unsucceeded have it not there, which nobody was told of
+	// yet or which is past its age.
+	Successors  uint64 `json:"successors,omitempty"`
+	Unsucceeded uint64 `json:"unsucceeded,omitempty"`
 
 	// Anchors are those of this log, the newest last.
 	Anchors []Anchor `json:"anchors"`

@@ -17,6 +17,7 @@ func (a *auditor) command(u *push, d *events.Command, m events.Message) {
 		a.report.violate(Trace, m.Position, "commands recall %q, which push %q has not", d.Recall, u.id.push)
 		return
 	}
+	r.successor.tell(m)
 	for _, device := range d.Devices {
 		n, known := u.channel(d.Channel).numbers[device]
 		k := r.mark(d.Channel, n)
@@ -72,7 +73,7 @@ func (a *auditor) outcome(u *push, kind events.Kind, d *events.Outcome, m events
 		}
 		// Greater ones win, as in the ledger.
 		if o > k.outcome {
-			k.outcome = o
+			k.outcome, k.attempt = o, uint16(d.Attempt)
 		}
 		if d.Command == k.last {
 			k.redriven = false
@@ -93,6 +94,8 @@ func (a *auditor) answer(u *push, r *recall, o ledger.Outcome, d *events.Outcome
 	switch {
 	case d.Command < k.first || d.Command > k.last:
 		a.report.violate(Trace, m.Position, "answers command %d for device %q on channel %s, whose commands are %d to %d", d.Command, t.device, t.channel, k.first, k.last)
+	case d.Command == k.answered && contradict(k.outcome, o) && overtaken(k, d):
+		a.report.Overtaken++
 	case d.Command == k.answered && contradict(k.outcome, o):
 		a.report.violate(Ended, m.Position, "says %s of device %q on channel %s, whose command %d ended as %s before", o, t.device, t.channel, d.Command, k.outcome)
 	}
@@ -109,6 +112,14 @@ func contradict(before, now ledger.Outcome) bool {
 		return o == ledger.OutcomeAccepted || o == ledger.OutcomeRefused || o == ledger.OutcomeSkipped || o == ledger.OutcomeUnsupported
 	}
 	return before != now && ends(before) && ends(now)
+}
+
+// overtaken reports whether two outcomes are of two deliveries of the command. A
+// node that is held up between its vendor call and the log loses the command to
+// another, which may find a click by then; what the first says later is true all
+// the same, and must be told. The greater one counts, in the ledger and here.
+func overtaken(k mark, d *events.Outcome) bool {
+	return k.attempt != 0 && d.Attempt != 0 && k.attempt != uint16(d.Attempt)
 }
 
 // closed checks what a recall leaves behind.

@@ -24,6 +24,8 @@ type measurement struct {
 	name string
 	// once measurements count bytes, which no second round changes.
 	once bool
+	// several measurements are made over several partitions as well.
+	several bool
 	// open prepares it, in a folder of its own.
 	open func(ctx context.Context, b *run, dir string) (subject, error)
 }
@@ -32,10 +34,10 @@ type measurement struct {
 // population's ledger comes before those that ask it.
 func measurements() []measurement {
 	return []measurement{
-		{name: "packed", open: openPacked},
-		{name: "single", open: openSingle},
+		{name: "packed", several: true, open: openPacked},
+		{name: "single", several: true, open: openSingle},
 		{name: "lone", open: openLone},
-		{name: "fold", open: openFold},
+		{name: "fold", several: true, open: openFold},
 		{name: "preview", open: openPreview},
 		{name: "holders", open: openHolders},
 		{name: "http", open: openHTTP},
@@ -52,6 +54,17 @@ func Names() []string {
 	var names []string
 	for _, m := range measurements() {
 		names = append(names, m.name)
+	}
+	return names
+}
+
+// NamesOfSeveral are the measurements that are made over several partitions.
+func NamesOfSeveral() []string {
+	var names []string
+	for _, m := range measurements() {
+		if m.several {
+			names = append(names, m.name)
+		}
 	}
 	return names
 }
@@ -90,7 +103,7 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	b := &run{c: c, dir: dir, population: newPopulation(c.Devices)}
 	defer func() { err = errors.Join(err, b.close(), os.RemoveAll(dir)) }()
 	for _, m := range measurements() {
-		if c.wants(m.name) {
+		if c.wants(&m) {
 			b.total += m.rounds(&c)
 		}
 	}
@@ -98,11 +111,14 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	report = &Report{
 		At: start, Machine: thisMachine(), Devices: c.Devices, Pushes: c.Pushes, Notifications: c.Notifications,
 	}
+	if c.Partitions > 1 {
+		report.Partitions = c.Partitions
+	}
 	if report.Disk, err = b.disk(); err != nil {
 		return nil, err
 	}
 	for _, m := range measurements() {
-		if !c.wants(m.name) {
+		if !c.wants(&m) {
 			continue
 		}
 		rows, err := b.measure(ctx, m)

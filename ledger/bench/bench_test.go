@@ -135,8 +135,8 @@ func checkRow(t *testing.T, r *Row) {
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
 	p, at := newPopulation(2000), time.Now()
-	calls := p.campaign(0, 3)
-	records, err := encode(calls, at)
+	calls := p.campaign(0, 3, largePush(0))
+	records, err := encode(calls, at, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestSameBytes(t *testing.T) {
 	for _, r := range records {
 		want = append(want, string(r.Data))
 	}
-	r, err := openRig(t.Context(), t.TempDir(), time.Now)
+	r, err := openRig(t.Context(), t.TempDir(), time.Now, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +171,43 @@ func TestSameBytes(t *testing.T) {
 		if c := p.clicked(0, i); c != (i < 200) || !slices.Contains(p.reported, d) {
 			t.Fatalf("device %d: clicked %v, or it never reports", i, c)
 		}
+	}
+}
+
+// TestPartitions: with several partitions ingestion and fold are measured over all
+// of them, each with the pushes that are its own.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	c := small(t)
+	c.Partitions, c.Pushes = 3, 7
+	r, err := Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty(t, c.Dir)
+	var names []string
+	for i := range r.Rows {
+		names = append(names, r.Rows[i].Label())
+		checkRow(t, &r.Rows[i])
+		if w := &r.Rows[i]; !strings.HasSuffix(w.What, "3 partitions side by side: their sum") || !strings.HasSuffix(w.CeilingWhat, "3 side by side") {
+			t.Errorf("%s is %q beside %q", w.Label(), w.What, w.CeilingWhat)
+		}
+	}
+	if !slices.Equal(names, NamesOfSeveral()) || r.Partitions != 3 || !strings.HasPrefix(r.Scale(), "partitions: 3; ") {
+		t.Errorf("lines %v of %+v", names, r)
+	}
+	b := &run{c: c, population: newPopulation(c.Devices)}
+	calls := b.campaign(0)
+	lists := apart(calls, c.Partitions)
+	want, got := facts(calls), 0
+	for i, large := range b.largePushes(0) {
+		if n := notifications(lists[i]); n < c.Devices || events.PartitionOf(app, large, c.Partitions) != i {
+			t.Errorf("partition %d gets %d notifications, its large push is %s", i, n, large)
+		}
+		got += facts(lists[i])
+	}
+	if got != want {
+		t.Errorf("the partitions get %d facts of %d", got, want)
 	}
 }
 
@@ -245,6 +282,9 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.Pushes = -1 }, "pushes", "is -1, use 0 to 10000"},
 		{func(c *Config) { c.Notifications = 0 }, "notifications", "is 0, use 1000 to 1000000000"},
 		{func(c *Config) { c.Rounds = 0 }, "rounds", "is 0, use 1 to 100"},
+		{func(c *Config) { c.Partitions = -1 }, "partitions", "is -1, use 1 to 64"},
+		{func(c *Config) { c.Partitions = 65 }, "partitions", "is 65, use 1 to 64"},
+		{func(c *Config) { c.Partitions, c.Only = 2, []string{"fold", "start"} }, "only", `"start" is measured with one partition; with several use packed, single, fold`},
 		{func(c *Config) { c.Only = []string{"fold", "unfold"} }, "only", `"unfold" is none of packed, `},
 	} {
 		c := small(t)

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/jetstream"
 )
 
 // The limits of a run (L11).
@@ -20,6 +22,8 @@ const (
 	NotificationsMin = 1000
 	NotificationsMax = 1_000_000_000
 	RoundsMax        = 100
+	// PartitionsMax is that of a ledger.
+	PartitionsMax = jetstream.MaxPartitions
 )
 
 // Config configures a run.
@@ -33,6 +37,10 @@ type Config struct {
 	Notifications int
 	// Rounds is how often ceiling and product are measured in turn.
 	Rounds int
+	// Partitions is how many the ledger has, 0 for one. Several are measured side
+	// by side, each with a large push to all devices, and what is told is their
+	// sum; see NamesOfSeveral for what can be measured so.
+	Partitions int
 	// Only names the measurements to make; none means all. See Names.
 	Only []string
 	// Dir is where the run makes its folder, on the disk that is measured; ""
@@ -65,6 +73,7 @@ func (c *Config) Validate() error {
 		{"pushes", c.Pushes, 0, PushesMax},
 		{"notifications", c.Notifications, NotificationsMin, NotificationsMax},
 		{"rounds", c.Rounds, 1, RoundsMax},
+		{"partitions", c.partitions(), 1, PartitionsMax},
 	} {
 		if f.value < f.lo || f.value > f.hi {
 			return &events.FieldError{Field: f.name, Reason: fmt.Sprintf("is %d, use %d to %d", f.value, f.lo, f.hi)}
@@ -74,6 +83,9 @@ func (c *Config) Validate() error {
 		if !slices.Contains(Names(), name) {
 			return &events.FieldError{Field: "only", Reason: fmt.Sprintf("%q is none of %s", name, strings.Join(Names(), ", "))}
 		}
+		if several := NamesOfSeveral(); c.Partitions > 1 && !slices.Contains(several, name) {
+			return &events.FieldError{Field: "only", Reason: fmt.Sprintf("%q is measured with one partition; with several use %s", name, strings.Join(several, ", "))}
+		}
 	}
 	if c.Clock == nil || c.Node == nil {
 		return errors.New("bench: Clock and Node are needed")
@@ -81,4 +93,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-func (c *Config) wants(name string) bool { return len(c.Only) == 0 || slices.Contains(c.Only, name) }
+func (c *Config) wants(m *measurement) bool {
+	return (len(c.Only) == 0 || slices.Contains(c.Only, m.name)) && (c.Partitions <= 1 || m.several)
+}
+
+func (c *Config) partitions() int { return cmp.Or(c.Partitions, 1) }

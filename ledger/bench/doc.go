@@ -8,6 +8,9 @@
 //     ratios.
 //   - What is measured is the product as it runs: durable means fsynced with
 //     sync_interval always, queryable means folded, HTTP means a connection.
+//   - Of several partitions each has its log, committer, fold and store, all at
+//     work at the same time; what is told is the sum, beside as many raw streams or
+//     stores.
 //   - A measurement that did not do what it says (a notification is missing, a
 //     list is short) is an error and no figure.
 //   - Everything it writes is in one folder of its own, which it removes at the

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -32,51 +33,79 @@ func openFold(ctx context.Context, b *run, dir string) (subject, error) {
 func (f *fold) round(ctx context.Context, n int) (ceiling, product []float64, err error) {
 	dir := filepath.Join(f.dir, strconv.Itoa(n))
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	alone, err := f.plainPuts(ctx, filepath.Join(dir, "rows"))
+	n = f.b.c.partitions()
+	alone, err := f.plainPuts(ctx, filepath.Join(dir, "rows"), n)
 	if err != nil {
 		return nil, nil, err
 	}
-	took, err := f.fromScratch(ctx, filepath.Join(dir, "projection"), f.ledger.first.end)
-	return []float64{float64(f.b.plainRows()) / alone}, []float64{float64(f.ledger.first.facts) / took}, err
+	took, err := f.fromScratch(ctx, filepath.Join(dir, "projection"))
+	return []float64{float64(n*f.b.plainRows()) / alone}, []float64{float64(f.ledger.first.facts) / took}, err
 }
 
-func (f *fold) plainPuts(ctx context.Context, dir string) (took float64, err error) {
-	p, err := openPlain(dir)
-	if err != nil {
-		return 0, err
+// plainPuts returns how long it takes to put the rows into so many stores side by
+// side.
+func (f *fold) plainPuts(ctx context.Context, dir string, stores int) (took float64, err error) {
+	var list []*plain
+	defer func() {
+		for _, p := range list {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	for i := range stores {
+		p, err := openPlain(filepath.Join(dir, strconv.Itoa(i)))
+		if err != nil {
+			return 0, err
+		}
+		list = append(list, p)
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	return f.b.timed(func() error { return p.put(ctx, f.b.plainRows()) })
+	return f.b.timed(func() error {
+		return sideBySide(ctx, stores, func(ctx context.Context, i int) error { return list[i].put(ctx, f.b.plainRows()) })
+	})
 }
 
-// fromScratch returns how long a new projection takes to have folded the log up
-// to a position and to have all of it on disk.
-func (f *fold) fromScratch(ctx context.Context, dir string, end events.Seq) (took float64, err error) {
-	p, err := projections.Open(ctx, projections.Config{Dir: dir, Log: f.ledger.log})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+// fromScratch returns how long new projections of all partitions take, side by
+// side, to have folded the logs up to the end of the first campaign and to have
+// all of it on disk.
+func (f *fold) fromScratch(ctx context.Context, dir string) (took float64, err error) {
 	folding, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	var failed error
+	var list []*projections.Projection
+	failed := make([]error, len(f.ledger.parts))
 	defer func() {
 		stop()
 		wg.Wait()
-		err = errors.Join(err, failed)
-	}()
-	took, err = f.b.timed(func() error {
-		wg.Go(func() { failed = p.Run(folding) })
-		if err := p.Wait(ctx, end); err != nil {
-			return err
+		err = errors.Join(append(failed, err)...)
+		for _, p := range list {
+			err = errors.Join(err, p.Close())
 		}
-		return p.Checkpoint()
+	}()
+	for i, part := range f.ledger.parts {
+		p, err := projections.Open(ctx, projections.Config{Dir: filepath.Join(dir, strconv.Itoa(i)), Log: part.log})
+		if err != nil {
+			return 0, err
+		}
+		list = append(list, p)
+	}
+	took, err = f.b.timed(func() error {
+		for i, p := range list {
+			wg.Go(func() { failed[i] = p.Run(folding) })
+		}
+		return sideBySide(ctx, len(list), func(ctx context.Context, i int) error {
+			if err := list[i].Wait(ctx, f.ledger.first.ends[i]); err != nil {
+				return err
+			}
+			return list[i].Checkpoint()
+		})
 	})
 	if err != nil {
 		return 0, err
 	}
-	if got, want := p.Stats().Notifications, uint64(f.ledger.first.notifications); got < want {
-		return 0, fmt.Errorf("the new projection knows %d notifications of %d", got, want)
+	var got uint64
+	for _, p := range list {
+		got += p.Stats().Notifications
+	}
+	if want := uint64(f.ledger.first.notifications); got < want {
+		return 0, fmt.Errorf("the new projections know %d notifications of %d", got, want)
 	}
 	return took, nil
 }
@@ -145,7 +174,7 @@ func (p *population) partly(push string, seed int) []call {
 // restart, and by how much its log grew. The restart writes out what Pebble holds
 // twice while it runs: its own log of writes.
 func (d *disk) grow(ctx context.Context, dir string, calls []call) (store, log float64, err error) {
-	r, err := openRig(ctx, dir, d.b.c.Clock)
+	r, err := openRig(ctx, dir, d.b.c.Clock, 1)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -156,12 +185,43 @@ func (d *disk) grow(ctx context.Context, dir string, calls []call) (store, log f
 	if err = errors.Join(err, r.close()); err != nil {
 		return 0, 0, err
 	}
-	if r, err = openRig(ctx, dir, d.b.c.Clock); err != nil {
+	if r, err = openRig(ctx, dir, d.b.c.Clock, 1); err != nil {
 		return 0, 0, err
 	}
 	after, err := r.log.Info(ctx)
-	size := r.projection.Stats().DiskBytes
+	size := r.settled(ctx)
 	return float64(size), float64(after.Bytes - before.Bytes), errors.Join(err, r.close())
+}
+
+const (
+	// settleEvery and settleFor are how often the store's size is looked at, and for
+	// how long it must not change; settleLooks bounds the looks.
+	settleEvery = 100 * time.Millisecond
+	settleFor   = 10
+	settleLooks = 300
+)
+
+// settled returns the size of the store once it does not change: while files are
+// being merged, the old and the new ones both count.
+func (r *rig) settled(ctx context.Context) uint64 {
+	t := time.NewTicker(settleEvery)
+	defer t.Stop()
+	size, same := r.projection.Stats().DiskBytes, 0
+	for range settleLooks {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return size
+		}
+		now := r.projection.Stats().DiskBytes
+		if same++; now != size {
+			size, same = now, 0
+		}
+		if same == settleFor {
+			break
+		}
+	}
+	return size
 }
 
 // plain returns what a row of a plain store takes after a restart.

@@ -29,13 +29,13 @@ func openPacked(ctx context.Context, b *run, dir string) (subject, error) {
 }
 
 func (p *packed) round(ctx context.Context, n int) (ceiling, product []float64, err error) {
-	calls, at := p.b.population.campaign(n, p.b.c.Pushes), p.b.c.Clock()
-	records, err := encode(calls, at)
+	calls, at := p.b.campaign(n), p.b.c.Clock()
+	records, err := encodeAll(calls, at, p.b.c.partitions())
 	if err != nil {
 		return nil, nil, err
 	}
 	count := float64(facts(calls))
-	alone, err := p.b.publishRaw(ctx, filepath.Join(p.dir, "raw"), records)
+	alone, err := p.b.publishRaw(ctx, filepath.Join(p.dir, "raw"), records...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +53,7 @@ type single struct {
 }
 
 func openSingle(ctx context.Context, b *run, dir string) (subject, error) {
-	r, err := openRig(ctx, dir, b.c.Clock)
+	r, err := openRig(ctx, dir, b.c.Clock, b.c.partitions())
 	return &single{b, dir, r}, err
 }
 
@@ -88,35 +88,41 @@ func (p *population) singles(round int, at time.Time) []*events.Event {
 
 func (s *single) round(ctx context.Context, n int) (ceiling, product []float64, err error) {
 	list := s.b.population.singles(n, s.b.c.Clock())
-	records := make([]events.Record, len(list))
-	for i, e := range list {
-		if records[i], err = record(e); err != nil {
+	partitions := len(s.rig.parts)
+	lists, records := make([][]*events.Event, partitions), make([][]events.Record, partitions)
+	for _, e := range list {
+		p := events.PartitionOf(app, e.Push, partitions)
+		r, err := record(e, p)
+		if err != nil {
 			return nil, nil, err
 		}
+		lists[p], records[p] = append(lists[p], e), append(records[p], r)
 	}
 	count := float64(len(list))
-	alone, err := s.b.publishRaw(ctx, filepath.Join(s.dir, "raw"), records)
+	alone, err := s.b.publishRaw(ctx, filepath.Join(s.dir, "raw"), records...)
 	if err != nil {
 		return nil, nil, err
 	}
-	before := s.rig.projection.Stats().Pushes
-	took, err := s.b.timed(func() error { return s.publish(ctx, list) })
+	before := s.rig.pushes()
+	took, err := s.b.timed(func() error {
+		return s.rig.each(ctx, func(ctx context.Context, i int, p *part) error { return p.publishSingles(ctx, lists[i]) })
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	if got := s.rig.projection.Stats().Pushes - before; 3*got != uint64(len(list)) {
+	if got := s.rig.pushes() - before; 3*got != uint64(len(list)) {
 		return nil, nil, fmt.Errorf("%d pushes were published and %d are known", len(list)/3, got)
 	}
 	return []float64{count / alone}, []float64{count / took}, nil
 }
 
-func (s *single) publish(ctx context.Context, list []*events.Event) error {
+func (p *part) publishSingles(ctx context.Context, list []*events.Event) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(singleWriters)
 	var last atomic.Uint64
 	for i := 0; i < len(list); i += singleCall {
 		g.Go(func() error {
-			pos, err := s.rig.publisher.Publish(inner, list[i:min(i+singleCall, len(list))]...)
+			pos, err := p.publisher.Publish(inner, list[i:min(i+singleCall, len(list))]...)
 			raise(&last, pos.Seq)
 			return err
 		})
@@ -124,7 +130,7 @@ func (s *single) publish(ctx context.Context, list []*events.Event) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return s.rig.projection.Wait(ctx, events.Seq(last.Load()))
+	return p.projection.Wait(ctx, events.Seq(last.Load()))
 }
 
 func (s *single) close() error { return s.rig.close() }
@@ -137,11 +143,11 @@ type lone struct {
 }
 
 func openLone(ctx context.Context, b *run, dir string) (subject, error) {
-	r, err := openRig(ctx, dir, b.c.Clock)
+	r, err := openRig(ctx, dir, b.c.Clock, 1)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := openRaw(ctx, filepath.Join(dir, "raw"))
+	plain, err := openRaw(ctx, filepath.Join(dir, "raw"), 1)
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -159,13 +165,13 @@ func (l *lone) round(ctx context.Context, n int) (ceiling, product []float64, er
 	list = list[:min(l.b.sampled(loneCount), len(list))]
 	ready := make([]jetstream.Batch, len(list))
 	for i, e := range list {
-		r, err := record(e)
+		r, err := record(e, 0)
 		if err != nil {
 			return nil, nil, err
 		}
 		ready[i] = jetstream.NewBatch([]events.Record{r})
 	}
-	alone, err := l.b.paced(ctx, loneEvery, len(list), func(i int) error { return l.raw.ceiling.Publish(ctx, ready[i]) })
+	alone, err := l.b.paced(ctx, loneEvery, len(list), func(i int) error { return l.raw.ceilings[0].Publish(ctx, ready[i]) })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -93,15 +93,52 @@ func (p *population) calls(push string, from, to int, kinds ...events.Kind) []ca
 // largePush is the name of the push of a round that goes to everybody.
 func largePush(round int) string { return fmt.Sprintf("large-%d", round) }
 
-// campaign is what one round publishes: the large push to everybody, sent,
+// largePushes are the names of the pushes of a round that go to everybody: one in
+// each partition, as a push lives in one.
+func (b *run) largePushes(round int) []string {
+	list := []string{largePush(round)}
+	n := b.c.partitions()
+	if n == 1 {
+		return list
+	}
+	list = make([]string, n)
+	for i, found := 0, 0; found < n; i++ {
+		name := fmt.Sprintf("%s-%d", largePush(round), i)
+		if p := events.PartitionOf(app, name, n); list[p] == "" {
+			list[p] = name
+			found++
+		}
+	}
+	return list
+}
+
+// campaign is that of the population for all partitions.
+func (b *run) campaign(round int) []call {
+	return b.population.campaign(round, b.c.Pushes, b.largePushes(round)...)
+}
+
+// apart divides calls by the partitions of their pushes.
+func apart(calls []call, partitions int) [][]call {
+	lists := make([][]call, partitions)
+	for _, c := range calls {
+		p := events.PartitionOf(app, c.push, partitions)
+		lists[p] = append(lists[p], c)
+	}
+	return lists
+}
+
+// campaign is what one round publishes: the large pushes to everybody, sent,
 // delivered and shown, a tenth clicked; and small pushes besides.
-func (p *population) campaign(round, pushes int) []call {
+func (p *population) campaign(round, pushes int, large ...string) []call {
 	n := len(p.devices)
 	shown := []events.Kind{events.PushSent, events.DeliveryDelivered, events.DisplayShown}
-	list := p.calls(largePush(round), 0, n, shown...)
 	tenth := n / 10
 	from := round % 10 * tenth
-	list = append(list, p.calls(largePush(round), from, from+tenth, events.ClickClicked)...)
+	var list []call
+	for _, push := range large {
+		list = append(list, p.calls(push, 0, n, shown...)...)
+		list = append(list, p.calls(push, from, from+tenth, events.ClickClicked)...)
+	}
 	size := max(n/smallShare, 1)
 	for i := range pushes {
 		from := i % (n / size) * size
@@ -133,15 +170,27 @@ func notifications(calls []call) int {
 	return n
 }
 
-// encode writes the events of calls as the publisher writes them.
-func encode(calls []call, at time.Time) ([]events.Record, error) {
+// encodeAll is encode for all partitions.
+func encodeAll(calls []call, at time.Time, partitions int) ([][]events.Record, error) {
+	records := make([][]events.Record, partitions)
+	for i, list := range apart(calls, partitions) {
+		var err error
+		if records[i], err = encode(list, at, i); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// encode writes the events of calls as the publisher of a partition writes them.
+func encode(calls []call, at time.Time, partition int) ([]events.Record, error) {
 	var records []events.Record
 	for _, c := range calls {
 		for i := 0; i < len(c.devices); i += perEvent {
 			r, err := record(&events.Event{
 				Header: events.Header{Kind: c.kind, App: app, Push: c.push, Time: at},
 				Data:   &events.Fact{Channel: c.channel, Devices: c.devices[i:min(i+perEvent, len(c.devices))]},
-			})
+			}, partition)
 			if err != nil {
 				return nil, err
 			}
@@ -151,7 +200,7 @@ func encode(calls []call, at time.Time) ([]events.Record, error) {
 	return records, nil
 }
 
-func record(e *events.Event) (events.Record, error) {
+func record(e *events.Event, partition int) (events.Record, error) {
 	data, err := events.Encode(e)
 	if err != nil {
 		return events.Record{}, err
@@ -160,7 +209,7 @@ func record(e *events.Event) (events.Record, error) {
 	if c, ok := e.Data.(*events.Command); ok {
 		channel = c.Channel
 	}
-	return events.Record{Subject: events.Subject(0, e.App, e.Kind, e.Push, channel), Data: data}, nil
+	return events.Record{Subject: events.Subject(partition, e.App, e.Kind, e.Push, channel), Data: data}, nil
 }
 
 // batches cuts records where the committer would: at its limits of messages and

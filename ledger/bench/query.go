@@ -58,7 +58,7 @@ func (p *preview) round(ctx context.Context, n int) (ceiling, product []float64,
 	request := ledger.Request{App: app, Push: largePush(0), Action: channels.Recall}
 	want := p.b.holders()
 	return p.beside(ctx, n, func(*rand.Rand) error {
-		v, err := p.ledger.decider.Preview(ctx, request)
+		v, err := p.ledger.ledger.Preview(ctx, request)
 		if err != nil {
 			return err
 		}

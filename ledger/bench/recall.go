@@ -105,7 +105,7 @@ func (r *recall) takeBack(ctx context.Context, push string) (answer decision.Ans
 	_, err = r.b.timed(func() error {
 		start := r.b.c.Clock()
 		request := ledger.Request{App: app, Push: push, Action: channels.Recall}
-		answer, err = r.ledger.decider.Recall(ctx, request, "", func(*events.Requested, *ledger.Refusal) (int, []byte) {
+		answer, err = r.ledger.ledger.Decide(ctx, request, "", func(*events.Requested, *ledger.Refusal) (int, []byte) {
 			return http.StatusAccepted, nil
 		})
 		if err != nil {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -63,10 +64,12 @@ type Report struct {
 	Machine Machine   `json:"machine"`
 	Disk    Disk      `json:"disk"`
 	// The scale of the run.
-	Devices       int   `json:"devices"`
-	Pushes        int   `json:"pushes"`
-	Notifications int   `json:"notifications"`
-	Rows          []Row `json:"rows"`
+	Devices       int `json:"devices"`
+	Pushes        int `json:"pushes"`
+	Notifications int `json:"notifications"`
+	// Partitions are measured side by side, and the figures their sum; absent with one.
+	Partitions int   `json:"partitions,omitempty"`
+	Rows       []Row `json:"rows"`
 }
 
 // sample is one round of one line; NaN is no figure.
@@ -101,6 +104,10 @@ func (s *spec) row(c *Config, samples []sample) Row {
 	}
 	if len(fsyncs) > 0 {
 		r.Fsyncs = median(fsyncs)
+	}
+	if c.Partitions > 1 {
+		r.What += fmt.Sprintf(", in %d partitions side by side: their sum", c.Partitions)
+		r.CeilingWhat += fmt.Sprintf(", %d side by side", c.Partitions)
 	}
 	r.Verdict = s.budget.verdict(r.Product.Median, r.Ratio)
 	r.Scaled = c.Devices < s.budget.devices || c.Notifications < s.budget.notifications

@@ -222,7 +222,7 @@ func (s *start) publish(ctx context.Context, count int) error {
 
 // post publishes one request's facts, again for as long as the node asks for it.
 func (s *start) post(ctx context.Context, push string, at time.Time, from, to int) error {
-	records, err := encode(s.b.population.calls(push, from, to, events.PushSent), at)
+	records, err := encode(s.b.population.calls(push, from, to, events.PushSent), at, 0)
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,7 @@ func openHTTP(ctx context.Context, b *run, _ string) (subject, error) {
 	}
 	s := &stream{queries: q, served: make(chan error, 1)}
 	s.api, err = api.New(api.Config{
-		Log: q.ledger.log, Projection: q.ledger.projection, Decider: q.ledger.decider, Committer: q.ledger.committer,
-		Clock: b.c.Clock, NewID: func() string { return "request" + strconv.FormatInt(q.ledger.ids.Add(1), 10) },
+		Ledger: q.ledger.ledger, Clock: b.c.Clock, NewID: func() string { return "request" + strconv.FormatInt(q.ledger.ids.Add(1), 10) },
 	})
 	if err != nil {
 		return nil, err

@@ -97,6 +97,10 @@ func memoryText(bytes uint64) string {
 
 // Scale says what the run was asked for.
 func (r *Report) Scale() string {
+	if r.Partitions > 1 {
+		return fmt.Sprintf("partitions: %d; devices: %d; large pushes: one to all devices in each partition; small pushes: %d in all, to a %dth of the devices each",
+			r.Partitions, r.Devices, r.Pushes, smallShare)
+	}
 	return fmt.Sprintf("devices: %d; small pushes: %d, to a %dth of the devices each; notifications in the node that is killed: %d",
 		r.Devices, r.Pushes, smallShare, r.Notifications)
 }

@@ -53,7 +53,7 @@ func TestFactsAsTold(t *testing.T) {
 		n.Replay(t, "testdata/"+file+".http", nil)
 	}
 	got := map[string]string{}
-	err := n.Desk.Log.Read(context.Background(), events.Range{From: since.Seq + 1}, func(m events.Message) error {
+	err := n.Part.Log.Read(context.Background(), events.Range{From: since.Seq + 1}, func(m events.Message) error {
 		e, err := events.Decode(m.Data)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 )
 
 // The limits of a call (L11).
@@ -33,12 +34,10 @@ const prefix = "/callbacks/"
 // Config configures a Handler.
 type Config struct {
 	// Accounts passed Check.
-	Accounts  []Account
-	Partition int
-	// Committer writes to that partition.
-	Committer *events.Committer
-	Clock     func() time.Time
-	Logger    *slog.Logger
+	Accounts []Account
+	Ledger   *partition.Set
+	Clock    func() time.Time
+	Logger   *slog.Logger
 }
 
 // Handler takes in the calls of vendors.
@@ -122,17 +121,17 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (string, *problem
 
 // store reads the facts of a body and answers once they are durable.
 func (h *Handler) store(ctx context.Context, f Form, a Account, body []byte) (string, *problem) {
-	in := newIntake(a, h.c.Clock(), h.c.Partition)
+	batch := h.c.Ledger.NewBatch()
+	in := newIntake(a, h.c.Clock(), batch.Add)
 	if err := f.parse(in, body); err != nil {
 		return "", asProblem(err)
 	}
-	records, err := in.finish()
-	if err != nil {
+	if err := in.finish(); err != nil {
 		return "", asProblem(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if _, err := h.c.Committer.Offer(ctx, records); err != nil {
+	if _, err := batch.Offer(ctx); err != nil {
 		h.c.Logger.ErrorContext(ctx, "vendor callback not stored", slog.String("channel", a.Channel), slog.String("id", a.ID),
 			slog.String("app", a.App), slog.String("error", err.Error()))
 		return "", commitProblem(err)

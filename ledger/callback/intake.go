@@ -16,18 +16,18 @@ import (
 
 // intake gathers what one call reports. Nothing is stored before all was read.
 type intake struct {
-	account   Account
-	now       time.Time
-	partition int
-	gather    *facade.Gather
-	records   []events.Record
+	account Account
+	now     time.Time
+	gather  *facade.Gather
+	// store keeps an event until everything was read.
+	store func(*events.Event) error
 	// named are the devices of reports and facts, those ignored included.
 	named int
 	facts int
 }
 
-func newIntake(a Account, now time.Time, partition int) *intake {
-	return &intake{account: a, now: now, partition: partition, gather: facade.NewGather(a.App, now)}
+func newIntake(a Account, now time.Time, store func(*events.Event) error) *intake {
+	return &intake{account: a, now: now, store: store, gather: facade.NewGather(a.App, now)}
 }
 
 // report takes what a vendor says of one device.
@@ -48,17 +48,17 @@ func (in *intake) report(r facade.Report) error {
 	return nil
 }
 
-// finish returns everything as records.
-func (in *intake) finish() ([]events.Record, error) {
+// finish stores what was gathered.
+func (in *intake) finish() error {
 	for _, e := range in.gather.Events() {
 		if err := in.record(e); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return in.records, nil
+	return nil
 }
 
-// accepted is how many devices the records name. It is asked after finish.
+// accepted is how many devices the events name. It is asked after finish.
 func (in *intake) accepted() int { return in.facts }
 
 func (in *intake) record(e *events.Event) error {
@@ -70,8 +70,7 @@ func (in *intake) record(e *events.Event) error {
 		return &events.FieldError{Field: "devices", Reason: "make an event of more than " + strconv.Itoa(events.MaxEventBytes) + " bytes, the limit"}
 	}
 	in.facts += len(e.Data.(*events.Fact).Devices)
-	in.records = append(in.records, events.Record{Subject: events.Subject(in.partition, e.App, e.Kind, e.Push, ""), Data: b})
-	return nil
+	return in.store(e)
 }
 
 // asProblem is what the caller is told of an error of a body.

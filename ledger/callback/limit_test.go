@@ -105,7 +105,7 @@ func TestBadFacts(t *testing.T) {
 		`{"evnt":"MESSAGE_DELIVERED"}`:                           `"field":"[0].kind"`,
 		``:                                                       "neither a row nor a fact",
 	} {
-		in := newIntake(Account{App: "shop", Channel: "fcm"}, noon(), 0)
+		in := newIntake(Account{App: "shop", Channel: "fcm"}, noon(), nil)
 		if err := parseFCM(in, []byte(body)); err == nil || !strings.Contains(asText(asProblem(err)), want) {
 			t.Errorf("%s: got %v, want %s", body, err, want)
 		}
@@ -147,7 +147,7 @@ func TestOverload(t *testing.T) {
 			t.Errorf("the first call was answered with %d before it was stored", a.StatusCode)
 		}
 	})
-	for n.Desk.Committer.Waiting() == 0 {
+	for n.Part.Committer.Waiting() == 0 {
 		runtime.Gosched()
 	}
 	a := n.call("/callbacks/oppo/bank?token="+bankKey, anArrive)

@@ -52,7 +52,7 @@ func start(t *testing.T, c facadetest.Config) *node {
 	n := &node{facadetest.Start(t, c)}
 	n.Freeze(noon().Add(-time.Minute))
 	h := New(Config{
-		Accounts: accounts(), Partition: n.Desk.Log.Partition(), Committer: n.Desk.Committer, Clock: n.Now, Logger: n.Desk.Logger,
+		Accounts: accounts(), Ledger: n.Desk.Ledger, Clock: n.Now, Logger: n.Desk.Logger,
 	})
 	n.Freeze(noon())
 	n.Serve(h)

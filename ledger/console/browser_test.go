@@ -18,8 +18,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
+	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
 
 var screenshots = flag.String("screenshots", "", "folder to keep the screenshots of the console in (default: a temporary one)")
@@ -283,6 +285,31 @@ func TestBrowser(t *testing.T) {
 	b.quiet()
 }
 
+// TestBrowserPartitions shows what a node of several partitions says of each, and
+// that a recall goes its way there.
+func TestBrowserPartitions(t *testing.T) {
+	b, s := newBrowser(t), newStage(t, func(c *node.Config) { c.Log.Partitions = 3 })
+	s.fill()
+	b.as(looks[0])
+	b.do(chromedp.Navigate(s.url + "/"))
+	b.until("the overview lists the pushes", "document.querySelectorAll('#pushes .push').length === 5")
+	b.has("main", "furthest behind of 3 partitions")
+	b.do(chromedp.Navigate(s.url + "/#/shop/health"))
+	b.until("every partition is told", "document.querySelectorAll('#partitions tbody tr').length === 3")
+	b.has(".tiles", "furthest behind of 3 partitions")
+	p, err := s.client().Positions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range p.Partitions {
+		b.has("#partitions", v.End.String())
+	}
+	b.shots("12-partitions")
+	b.do(chromedp.Navigate(s.url + "/#/shop/push/storm-warning"))
+	b.has(".story", fmt.Sprintf("position %d-", events.PartitionOf(app, "storm-warning", 3)))
+	b.quiet()
+}
+
 // TestBrowserFiguresChanged orders a recall while the push is still being sent: it
 // is refused with the new figures, and ordered again under those.
 func TestBrowserFiguresChanged(t *testing.T) {
@@ -318,7 +345,10 @@ func TestBrowserAborts(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.do(chromedp.Navigate(s.url+"/#/shop/recall/"+r.Recall), chromedp.WaitVisible("details summary"), chromedp.Focus("details summary"), chromedp.KeyEvent(kb.Enter),
-		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("the price was right"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+		chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("the price was right"))
+	// Commands that are refused while somebody types change nothing of it.
+	b.has("main", "Re-drive what was refused")
+	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	b.has(".head", "aborted")
 	v, err := s.client().GetRecall(t.Context(), r.Recall)
 	if err != nil || v.State != ledger.Aborted {

@@ -28,7 +28,7 @@ func (d *Decider) Abort(ctx context.Context, app, recall, by, reason string) (ev
 		if err := d.catchUp(ctx); err != nil {
 			return events.Position{}, err
 		}
-		push, r, err := d.c.Projection.RecallState(app, recall)
+		push, r, err := d.c.Views.RecallState(app, recall)
 		if err != nil {
 			return events.Position{}, err
 		}
@@ -70,7 +70,7 @@ func (d *Decider) Abort(ctx context.Context, app, recall, by, reason string) (ev
 
 // closing makes the record of an abort.
 func (d *Decider) closing(app, recall, by, reason string) (events.Record, error) {
-	v, err := d.c.Projection.Recall(app, recall)
+	v, err := d.c.Views.Recall(app, recall)
 	if err != nil {
 		return events.Record{}, err
 	}

@@ -60,7 +60,7 @@ func BenchmarkPreview(b *testing.B) {
 				b.Fatal(err)
 			}
 			d := decision.New(decision.Config{
-				Log: log, Projection: p, Committer: events.NewCommitter(events.CommitterConfig{Log: log}),
+				Log: log, Views: p, Committer: events.NewCommitter(events.CommitterConfig{Log: log}),
 				Clock: time.Now, NewID: func() string { return "r" },
 			})
 			request := ledger.Request{App: app, Push: "p", Action: channels.Recall}

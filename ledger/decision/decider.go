@@ -6,19 +6,25 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
 // Config configures a Decider.
 type Config struct {
-	Log        events.Log
-	Projection *projections.Projection
+	Log   events.Log
+	Views Views
 	// Committer records refusals.
 	Committer *events.Committer
-	Clock     func() time.Time
+	// Others is the rest of the ledger; nil when the partition and the node are
+	// the only ones.
+	Others Others
+	Clock  func() time.Time
 	// NewID makes recall ids that sort by time.
 	NewID func() string
 	// Window is how long a native push can be recalled; at most the log's age.
@@ -29,6 +35,20 @@ type Config struct {
 	Notice string
 	// RefusalsPerSecond bounds how many refusals are recorded. Default 50.
 	RefusalsPerSecond int
+	// Tracer begins a span for each decision; nil makes none.
+	Tracer trace.Tracer
+}
+
+// Views are what a decision must know of its partition: a projection, here or at
+// another node.
+type Views interface {
+	State(app, push string, scope events.Scope) (projections.State, error)
+	Targets(app, push string, action channels.Action, scope events.Scope) ([]projections.Target, error)
+	Key(app, key string) (*events.Key, error)
+	Recall(app, recall string) (*projections.Recall, error)
+	RecallState(app, recall string) (*ledger.Push, *ledger.Recall, error)
+	Applied() events.Position
+	Wait(ctx context.Context, seq events.Seq) error
 }
 
 // Decider decides recalls of one partition.
@@ -78,7 +98,7 @@ var ErrKeyReused = errors.New("the idempotency key was used before with another 
 // Recall decides a request. key is the caller's idempotency key, "" without
 // one. The error is a *events.FieldError for a bad request, ErrKeyReused, or a
 // failure to decide; a refusal is an answer, not an error.
-func (d *Decider) Recall(ctx context.Context, r ledger.Request, key string, render Render) (Answer, error) {
+func (d *Decider) Recall(ctx context.Context, r ledger.Request, key string, render Render) (a Answer, err error) {
 	if err := r.Check(); err != nil {
 		return Answer{}, err
 	}
@@ -87,12 +107,24 @@ func (d *Decider) Recall(ctx context.Context, r ledger.Request, key string, rend
 			return Answer{}, err
 		}
 	}
+	t := &try{d: d, r: &r, key: key, id: d.c.NewID(), render: render}
+	ctx, span := tracing.Start(ctx, d.c.Tracer, tracing.Decide, trace.SpanKindInternal)
+	defer func() {
+		t.describe(span, a)
+		tracing.End(span, err)
+	}()
+	t.trace = tracing.Text(ctx)
 	leave, err := d.turns.enter(ctx, r.App+"/"+r.Push)
 	if err != nil {
 		return Answer{}, err
 	}
 	defer leave()
-	t := &try{d: d, r: &r, key: key, id: d.c.NewID(), render: render}
+	if key != "" && d.c.Others != nil {
+		// A crash behind this leaves the key to this request, whose retry goes on.
+		if err := d.c.Others.Reserve(ctx, r.App, r.Push, key, r.Fingerprint()); err != nil {
+			return Answer{}, err
+		}
+	}
 	for range maxTries {
 		a, done, err := t.once(ctx)
 		if err == nil && a.Position.Seq != 0 {
@@ -113,6 +145,9 @@ type try struct {
 	key    string
 	id     string
 	render Render
+	// trace is the trace context that is recorded with what is accepted, pushTrace
+	// that of the push.
+	trace, pushTrace string
 
 	// floor is what is known to stand on the subjects though the fold
 	// quarantined it: a fence must not lie below.
@@ -122,8 +157,28 @@ type try struct {
 	before events.Seq
 	// limited is true once the request was found to come too early.
 	limited bool
+	// claimed is true once the request has the app's turn under its profile's rate,
+	// and lastRecall when somebody else was found to have it.
+	claimed    bool
+	lastRecall time.Time
 	// unsure is the answer of which it is unknown whether it was stored.
 	unsure *Answer
+}
+
+// describe notes on the span of the decision what it was about.
+func (t *try) describe(span trace.Span, a Answer) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(tracing.App.String(t.r.App), tracing.Push.String(t.r.Push), tracing.Action.String(string(t.r.Action)))
+	switch {
+	case a.Requested != nil:
+		span.SetAttributes(tracing.Recall.String(a.Requested.Recall))
+	case a.Refusal != nil:
+		span.SetAttributes(tracing.Refusal.String(string(a.Refusal.Code)))
+	}
+	// What was sent is one story, what takes it back days later another one.
+	tracing.Link(span, t.pushTrace)
 }
 
 // fences are the sequences a decision expects on its two subjects.
@@ -138,7 +193,7 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 	if a, found, err := t.known(); err != nil || found {
 		return a, true, err
 	}
-	a, fence, err := d.decide(t.r, t.id, t.render)
+	a, fence, rules, err := t.decide(ctx)
 	if err != nil {
 		return a, false, err
 	}
@@ -155,8 +210,11 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 		t.floor, err = t.stored(ctx)
 		return a, false, err
 	}
+	if again, err := t.turn(ctx, a, rules); err != nil || again {
+		return a, false, err
+	}
 	t.lost, t.before = false, fence
-	a.Position, err = d.append(ctx, t.r, a, t.key, fences{max(fence, t.floor.decision), t.floor.key})
+	a.Position, err = d.append(ctx, t.r, a, t.key, t.trace, fences{max(fence, t.floor.decision), t.floor.key})
 	switch {
 	case err == nil:
 		return a, true, nil
@@ -179,14 +237,14 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 func (t *try) known() (Answer, bool, error) {
 	d := t.d
 	if t.unsure != nil {
-		s, err := d.c.Projection.State(t.r.App, t.r.Push, events.Scope{})
+		s, err := d.c.Views.State(t.r.App, t.r.Push, events.Scope{})
 		if err != nil {
 			return Answer{}, false, err
 		}
 		if mine := s.Push.Find(t.id); mine != nil {
 			// What was appended with it stands right behind it.
 			a, last := *t.unsure, mine.Seq
-			if mine.Replacement != nil {
+			if d.own(t.r.App, mine.Replacement) {
 				last++
 			}
 			if t.key != "" {
@@ -199,7 +257,7 @@ func (t *try) known() (Answer, bool, error) {
 	if t.key == "" {
 		return Answer{}, false, nil
 	}
-	k, err := d.c.Projection.Key(t.r.App, t.key)
+	k, err := d.c.Views.Key(t.r.App, t.key)
 	if err != nil || k == nil {
 		return Answer{}, false, err
 	}
@@ -230,7 +288,7 @@ func (d *Decider) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.c.Projection.Wait(ctx, end.Seq)
+	return d.c.Views.Wait(ctx, end.Seq)
 }
 
 // showTimeout bounds how long an answer waits to be seen by queries as well.
@@ -241,41 +299,61 @@ const showTimeout = 2 * time.Second
 func (d *Decider) show(ctx context.Context, pos events.Position) {
 	ctx, cancel := context.WithTimeout(ctx, showTimeout)
 	defer cancel()
-	_ = d.c.Projection.Wait(ctx, pos.Seq)
+	_ = d.c.Views.Wait(ctx, pos.Seq)
 }
 
 // decide makes the decision and its answer, and returns the fence for it.
-func (d *Decider) decide(r *ledger.Request, id string, render Render) (Answer, events.Seq, error) {
-	s, err := d.c.Projection.State(r.App, r.Push, r.Scope)
+func (t *try) decide(ctx context.Context) (a Answer, fence events.Seq, rules ledger.Rules, err error) {
+	d, r := t.d, t.r
+	s, err := d.c.Views.State(r.App, r.Push, r.Scope)
 	if err != nil {
-		return Answer{}, 0, err
+		return a, 0, rules, err
 	}
-	c, err := d.circumstances(r, s, id)
+	c, err := d.circumstances(ctx, r, s, t.id)
 	if err != nil {
-		return Answer{}, 0, err
+		return a, 0, rules, err
 	}
-	var a Answer
+	if !t.claimed && t.lastRecall.After(c.LastRecall) {
+		c.LastRecall = t.lastRecall
+	}
+	t.pushTrace = s.Push.Trace
 	a.Requested, a.Refusal = ledger.Decide(&s.Push, r, c)
-	a.Status, a.Body = render(a.Requested, a.Refusal)
-	return a, s.Push.Decision, nil
+	a.Status, a.Body = t.render(a.Requested, a.Refusal)
+	return a, s.Push.Decision, c.Rules, nil
 }
 
-func (d *Decider) circumstances(r *ledger.Request, s projections.State, id string) (ledger.Circumstances, error) {
+// turn takes the app's turn under its profile's rate for a recall about to be
+// accepted. again is true when another node or partition has it: the request is
+// then judged with that known.
+func (t *try) turn(ctx context.Context, a Answer, rules ledger.Rules) (again bool, err error) {
+	d := t.d
+	if a.Requested == nil || rules.PerSecond == 0 || t.claimed || d.c.Others == nil {
+		return false, nil
+	}
+	now := d.c.Clock()
+	got, err := d.c.Others.Turn(ctx, t.r.App, t.r.Push, t.id, rules, now)
+	if err != nil {
+		return false, err
+	}
+	if t.claimed = got; !got {
+		t.lastRecall = now
+	}
+	return !got, nil
+}
+
+func (d *Decider) circumstances(ctx context.Context, r *ledger.Request, s projections.State, id string) (ledger.Circumstances, error) {
 	c := ledger.Circumstances{
-		Now: d.c.Clock(), ID: id, Notice: d.c.Notice, LastRecall: s.LastRecall, ScopeKnown: s.ScopeKnown,
+		ID: id, Notice: d.c.Notice, LastRecall: s.LastRecall, ScopeKnown: s.ScopeKnown,
 		Rules: ledger.RulesOf(s.Push.Profile(), d.c.Window),
 	}
-	if n := r.Replacement; n != nil && n.Push != "" {
-		other, err := d.c.Projection.State(r.App, n.Push, events.Scope{})
-		if err != nil {
-			return c, err
-		}
-		c.ReplacementTaken = other.Push.Known()
+	if err := d.elsewhere(ctx, r, &c); err != nil {
+		return c, err
 	}
+	c.Now = d.c.Clock()
 	if r.WholeSends != nil || r.Action == channels.Cancel {
 		return c, nil
 	}
-	targets, err := d.c.Projection.Targets(r.App, r.Push, r.Action, r.Scope)
+	targets, err := d.c.Views.Targets(r.App, r.Push, r.Action, r.Scope)
 	if err != nil {
 		return c, err
 	}
@@ -285,6 +363,36 @@ func (d *Decider) circumstances(r *ledger.Request, s projections.State, id strin
 		}
 	}
 	return c, nil
+}
+
+// elsewhere adds what other partitions know.
+func (d *Decider) elsewhere(ctx context.Context, r *ledger.Request, c *ledger.Circumstances) error {
+	if o := d.c.Others; o != nil && c.Rules.PerSecond > 0 {
+		last, err := o.LastRecall(ctx, r.App)
+		if err != nil {
+			return err
+		}
+		if last.After(c.LastRecall) {
+			c.LastRecall = last
+		}
+	}
+	n := r.Replacement
+	if n == nil || n.Push == "" {
+		return nil
+	}
+	state := func() (projections.State, error) { return d.c.Views.State(r.App, n.Push, events.Scope{}) }
+	if !d.own(r.App, n) {
+		state = func() (projections.State, error) { return d.c.Others.State(ctx, r.App, n.Push) }
+	}
+	other, err := state()
+	c.ReplacementTaken = other.Push.Known()
+	return err
+}
+
+// own reports whether the new push of an override belongs to this partition, so
+// that its description is part of the decision.
+func (d *Decider) own(app string, n *events.Replacement) bool {
+	return n != nil && (d.c.Others == nil || d.c.Others.Owns(app, n.Push))
 }
 
 // ask says what a request asks of a channel.
@@ -308,7 +416,7 @@ func (d *Decider) last(ctx context.Context, subject string) (events.Seq, error) 
 
 // append writes the decision, fenced, with the key's claim in the same batch.
 // An unkeyed refusal changes nothing and is recorded as the budget allows.
-func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key string, fence fences) (events.Position, error) {
+func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key, traceparent string, fence fences) (events.Position, error) {
 	if a.Refusal != nil && a.Refusal.Code == ledger.RateLimited {
 		// "Come back in a second" is no answer to keep: the retry it asks for
 		// would get it again for ever.
@@ -334,9 +442,11 @@ func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key s
 	}
 	var err error
 	if q := a.Requested; q != nil {
-		err = add(event(events.RecallRequested, q), events.Subject(partition, r.App, events.RecallRequested, r.Push, ""), true, fence.decision)
-		if err == nil && q.Replacement != nil {
-			err = d.addReplacement(&records, r, q, now)
+		accepted := event(events.RecallRequested, q)
+		accepted.Trace = traceparent
+		err = add(accepted, events.Subject(partition, r.App, events.RecallRequested, r.Push, ""), true, fence.decision)
+		if err == nil && d.own(r.App, q.Replacement) {
+			err = d.addReplacement(&records, r, q, traceparent, now)
 		}
 	} else {
 		first := ""
@@ -363,16 +473,15 @@ func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key s
 }
 
 // addReplacement makes the new push of an override part of the decision.
-func (d *Decider) addReplacement(records *[]events.Record, r *ledger.Request, q *events.Requested, now time.Time) error {
-	s, err := d.c.Projection.State(r.App, r.Push, events.Scope{})
+func (d *Decider) addReplacement(records *[]events.Record, r *ledger.Request, q *events.Requested, traceparent string, now time.Time) error {
+	s, err := d.c.Views.State(r.App, r.Push, events.Scope{})
 	if err != nil {
 		return err
 	}
-	n := &events.Created{Title: q.Replacement.Title, Body: q.Replacement.Body, Slot: s.Push.Slot(), Replaces: r.Push, Audience: events.Audience{Kind: events.AudienceList}}
-	if p := s.Push.Created; p != nil {
-		n.Audience, n.Profile = p.Audience, p.Profile
+	e := &events.Event{
+		Header: events.Header{Kind: events.PushCreated, App: r.App, Push: q.Replacement.Push, Time: now, Trace: traceparent},
+		Data:   s.Push.Successor(r.Push, q.Replacement),
 	}
-	e := &events.Event{Header: events.Header{Kind: events.PushCreated, App: r.App, Push: q.Replacement.Push, Time: now}, Data: n}
 	if err := events.Check(e); err != nil {
 		return err
 	}

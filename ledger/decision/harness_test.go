@@ -117,7 +117,7 @@ func (w *world) start(nodes int, change []func(*decision.Config)) {
 			}
 		})
 		c := decision.Config{
-			Log: w.log, Projection: p, Committer: committer, Clock: w.now,
+			Log: w.log, Views: p, Committer: committer, Clock: w.now,
 			NewID: func() string { return fmt.Sprintf("recall-%04d", w.ids.Add(1)) },
 		}
 		for _, f := range change {

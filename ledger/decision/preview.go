@@ -65,15 +65,15 @@ func (d *Decider) Preview(ctx context.Context, r ledger.Request) (*Preview, erro
 		return nil, err
 	}
 	// Everything below is at least as new as this.
-	position := d.c.Projection.Applied()
-	s, err := d.c.Projection.State(r.App, r.Push, r.Scope)
+	position := d.c.Views.Applied()
+	s, err := d.c.Views.State(r.App, r.Push, r.Scope)
 	if err != nil {
 		return nil, err
 	}
 	if !s.Push.Known() {
 		return nil, ErrNotFound
 	}
-	c, err := d.circumstances(&r, s, "")
+	c, err := d.circumstances(ctx, &r, s, "")
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (d *Decider) Preview(ctx context.Context, r ledger.Request) (*Preview, erro
 			v.Refusal.First = refusal.First.Recall
 		}
 	}
-	targets, err := d.c.Projection.Targets(r.App, r.Push, r.Action, r.Scope)
+	targets, err := d.c.Views.Targets(r.App, r.Push, r.Action, r.Scope)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,9 @@ func (p *play) account(ctx context.Context) error {
 	if err := p.checkPhones(ctx); err != nil {
 		return err
 	}
+	if err := p.checkOthers(ctx); err != nil {
+		return err
+	}
 	positions, err := p.client.Positions(ctx)
 	if err != nil {
 		return err

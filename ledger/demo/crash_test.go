@@ -97,22 +97,28 @@ func TestKilledDemoEndsExact(t *testing.T) {
 		"recalled": {whileRecalled, whileRecalled, whileRecalled, whileSettling, whileSettling},
 		"asking":   {whileAsking, whileRecalled, whileAsking, whileRecalled, whileSettling},
 		"sending":  {whileStarting, whileSending, whileSending, whileAsking, whileSettling},
+		// Over several partitions.
+		"partitions": {whileSending, whileAsking, whileRecalled, whileAsking, whileSettling},
 	} {
 		for round := range *rounds {
 			t.Run(fmt.Sprintf("%s/%d", name, round), func(t *testing.T) {
 				t.Parallel()
-				crash(t, kills, moments, seed+uint64(round), rand.New(rand.NewPCG(seed+uint64(round), uint64(name[0]))))
+				partitions := 1
+				if name == "partitions" {
+					partitions = 3
+				}
+				crash(t, partitions, kills, moments, seed+uint64(round), rand.New(rand.NewPCG(seed+uint64(round), uint64(name[0]))))
 			})
 		}
 	}
 }
 
 // crash plays demos until they were killed often enough, each to its end.
-func crash(t *testing.T, kills int, moments []moment, seed uint64, chance *rand.Rand) {
+func crash(t *testing.T, partitions, kills int, moments []moment, seed uint64, chance *rand.Rand) {
 	t.Helper()
 	for count, demo := 0, uint64(0); count < kills; demo++ {
 		dir := filepath.Join(t.TempDir(), "demo")
-		args := []string{"--devices", "3000", "--seed", fmt.Sprint(100*seed + demo)}
+		args := []string{"--devices", "3000", "--seed", fmt.Sprint(100*seed + demo), "--partitions", fmt.Sprint(partitions)}
 		r := killed{code: -1}
 		for r.code != 0 {
 			if count < kills {

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
@@ -30,6 +32,8 @@ const (
 	DevicesMax = 5_000_000
 	PhonesMin  = phonesMin
 	PhonesMax  = 100
+	// PartitionsMax is that of a ledger.
+	PartitionsMax = jetstream.MaxPartitions
 )
 
 // Config configures a demo.
@@ -37,7 +41,9 @@ type Config struct {
 	// Devices is how many devices are simulated, Phones how many real clients
 	// there are besides.
 	Devices, Phones int
-	Seed            uint64
+	// Partitions is how many the ledger has; 0 is one.
+	Partitions int
+	Seed       uint64
 	// Dir is the folder to use and keep; "" is a temporary one.
 	Dir string
 	// Keep leaves the node running at the end, until the context ends.
@@ -67,6 +73,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("devices: is %d, use %d to %d", c.Devices, DevicesMin, DevicesMax)
 	case c.Phones < PhonesMin || c.Phones > PhonesMax:
 		return fmt.Errorf("real devices: is %d, use %d to %d", c.Phones, PhonesMin, PhonesMax)
+	case c.Partitions < 0 || c.Partitions > PartitionsMax:
+		return fmt.Errorf("partitions: is %d, use 1 to %d", c.Partitions, PartitionsMax)
 	case c.Out == nil || c.Clock == nil || c.Wait == nil:
 		return errors.New("demo: Out, Clock and Wait are needed")
 	case c.Terminal && c.Width == nil:
@@ -124,8 +132,10 @@ type play struct {
 	vendors  *vendors
 	phones   *phones
 	receipts *journal
-	client   *api.Client
-	node     *node.Node
+	// home is the partition of the push: everything the books hold stands there.
+	home   int
+	client *api.Client
+	node   *node.Node
 	// found gathers what differs.
 	found findings
 }
@@ -142,14 +152,19 @@ func (p *play) open() error {
 	if s == nil {
 		// The campaign began a while ago, so that nothing in it lies ahead.
 		s = &state{
-			Seed: p.c.Seed, Devices: p.c.Devices, Phones: p.c.Phones, Step: sending,
+			Seed: p.c.Seed, Devices: p.c.Devices, Phones: p.c.Phones, Partitions: p.c.Partitions, Step: sending,
 			Began: p.c.Clock().Add(-ticks * tickSpan).UTC().Truncate(time.Millisecond),
 		}
-	} else if s.Seed != p.c.Seed || s.Devices != p.c.Devices || s.Phones != p.c.Phones {
-		return fmt.Errorf("%s holds a demo with --devices %d --real-devices %d --seed %d; run it with those, or name another folder",
-			p.dir, s.Devices, s.Phones, s.Seed)
+	} else if s.Seed != p.c.Seed || s.Devices != p.c.Devices || s.Phones != p.c.Phones || max(s.Partitions, 1) != max(p.c.Partitions, 1) {
+		several := ""
+		if s.Partitions > 1 || p.c.Partitions > 1 {
+			several = fmt.Sprintf(" --partitions %d", max(s.Partitions, 1))
+		}
+		return fmt.Errorf("%s holds a demo with --devices %d --real-devices %d --seed %d%s; run it with those, or name another folder",
+			p.dir, s.Devices, s.Phones, s.Seed, several)
 	}
 	p.state = s
+	p.home = events.PartitionOf(appName, pushName, s.Partitions)
 	if s.Step == finished && !p.c.Keep {
 		return nil
 	}
@@ -188,6 +203,7 @@ func (p *play) run(ctx context.Context) error {
 	began := p.c.Clock()
 	c := node.Default()
 	c.Data = filepath.Join(p.dir, dirLedger)
+	c.Log.Partitions = p.state.Partitions
 	c.HTTP.Listen, c.Devices.Listen = "127.0.0.1:0", "127.0.0.1:0"
 	c.Emitters, c.Logger, c.Clock, c.Version = p.vendors.emitters(), p.c.Logger, p.c.Clock, p.c.Version
 	n, err := node.Start(ctx, c)

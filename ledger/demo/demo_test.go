@@ -3,12 +3,15 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/recall-ledger/recall-ledger/events"
 )
 
 // output gathers what a demo says, and tells when it said something.
@@ -71,6 +74,33 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestPartitions plays a demo over several partitions: the account is exact there
+// too, and the pushes of the other partitions are left alone.
+func TestPartitions(t *testing.T) {
+	o := &output{}
+	c := tryConfig(o)
+	c.Dir, c.Partitions = t.TempDir(), 3
+	if err := Run(t.Context(), c); err != nil {
+		t.Fatalf("%v\n%s", err, o)
+	}
+	home := events.PartitionOf(appName, pushName, c.Partitions)
+	for _, want := range []string{
+		fmt.Sprintf(`The log has 3 partitions; the push goes into partition %d`, home), fmt.Sprintf(`accepted at position %d-\d+`, home),
+		`The pushes in the other partitions have no recall`, `(?m)^account: exact$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(o.String()) {
+			t.Errorf("the demo did not say %q", want)
+		}
+	}
+	c.Partitions = 2
+	if err := Run(t.Context(), c); err == nil || !strings.Contains(err.Error(), "--partitions 3;") {
+		t.Errorf("a demo of 3 partitions was run with 2: %v", err)
+	}
+	if t.Failed() {
+		t.Log(o.String())
+	}
+}
+
 // TestKeep checks that a finished demo can be looked at, and only looked at, and
 // that ending it is no failure.
 func TestKeep(t *testing.T) {
@@ -127,17 +157,19 @@ func TestInterrupted(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"too few devices":    func(c *Config) { c.Devices = DevicesMin - 1 },
-		"too many devices":   func(c *Config) { c.Devices = DevicesMax + 1 },
-		"too few phones":     func(c *Config) { c.Phones = PhonesMin - 1 },
-		"too many phones":    func(c *Config) { c.Phones = PhonesMax + 1 },
-		"no clock":           func(c *Config) { c.Clock = nil },
-		"no width":           func(c *Config) { c.Terminal = true },
-		"somebody's ledger":  func(c *Config) { c.Dir = t.TempDir(); mkdir(t, c.Dir+"/projection") },
-		"a damaged state":    func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileState, "{") },
-		"a damaged journal":  func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileCalls, "\x02\x00\x00\x00\x07\x07") },
-		"damaged receipts":   func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileReceipts, "\x01\x00\x00\x00\x07") },
-		"a folder on a file": func(c *Config) { c.Dir = t.TempDir() + "/f"; write(t, c.Dir, "") },
+		"too few devices":     func(c *Config) { c.Devices = DevicesMin - 1 },
+		"too many devices":    func(c *Config) { c.Devices = DevicesMax + 1 },
+		"too few phones":      func(c *Config) { c.Phones = PhonesMin - 1 },
+		"too many phones":     func(c *Config) { c.Phones = PhonesMax + 1 },
+		"too few partitions":  func(c *Config) { c.Partitions = -1 },
+		"too many partitions": func(c *Config) { c.Partitions = PartitionsMax + 1 },
+		"no clock":            func(c *Config) { c.Clock = nil },
+		"no width":            func(c *Config) { c.Terminal = true },
+		"somebody's ledger":   func(c *Config) { c.Dir = t.TempDir(); mkdir(t, c.Dir+"/projection") },
+		"a damaged state":     func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileState, "{") },
+		"a damaged journal":   func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileCalls, "\x02\x00\x00\x00\x07\x07") },
+		"damaged receipts":    func(c *Config) { c.Dir = t.TempDir(); write(t, c.Dir+"/"+fileReceipts, "\x01\x00\x00\x00\x07") },
+		"a folder on a file":  func(c *Config) { c.Dir = t.TempDir() + "/f"; write(t, c.Dir, "") },
 	} {
 		c := tryConfig(&output{})
 		change(&c)

@@ -25,30 +25,30 @@ const (
 	tries = 10
 )
 
-// post publishes events and returns the position of the last. A report is
-// idempotent (L4), so what got no answer is sent again.
-func (p *play) post(ctx context.Context, body []byte) (events.Seq, error) {
+// post publishes events and returns the positions of the last in each partition. A
+// report is idempotent (L4), so what got no answer is sent again.
+func (p *play) post(ctx context.Context, body []byte) (events.Positions, error) {
 	for try := 1; ; try++ {
 		a, err := p.client.Publish(ctx, api.TypeNDJSON, bytes.NewReader(body))
 		if err == nil && len(a.Refused) > 0 {
-			return 0, fmt.Errorf("the ledger refused %d events; the first: %s: %s", len(a.Refused), a.Refused[0].Field, a.Refused[0].Reason)
+			return nil, fmt.Errorf("the ledger refused %d events; the first: %s: %s", len(a.Refused), a.Refused[0].Field, a.Refused[0].Reason)
 		}
 		if err == nil {
-			return a.Position.Seq, nil
+			return a.Position, nil
 		}
 		pause := 100 * time.Millisecond
 		var problem *api.Problem
 		if errors.As(err, &problem) {
 			if problem.Status != http.StatusTooManyRequests && problem.Status != http.StatusServiceUnavailable {
-				return 0, fmt.Errorf("publish: %w", err)
+				return nil, fmt.Errorf("publish: %w", err)
 			}
 			pause = max(pause, time.Duration(problem.RetryAfter)*time.Second)
 		}
 		if try == tries || ctx.Err() != nil {
-			return 0, fmt.Errorf("publish: %w", err)
+			return nil, fmt.Errorf("publish: %w", err)
 		}
 		if err := p.c.Wait(ctx, pause); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 }
@@ -62,11 +62,11 @@ func (p *play) publish(ctx context.Context, from, to int) error {
 			return err
 		}
 	}
-	seq, err := p.post(ctx, body)
+	at, err := p.post(ctx, body)
 	if err != nil {
 		return err
 	}
-	return p.receipt(from, to, seq)
+	return p.receipt(from, to, at.Of(p.home))
 }
 
 // receipt notes that packets are on the log, at a position or before it.

@@ -28,6 +28,7 @@ func child(args []string) int {
 	c := Config{Out: os.Stdout, Clock: time.Now, Wait: pass}
 	f.IntVar(&c.Devices, "devices", 3000, "")
 	f.IntVar(&c.Phones, "real-devices", 5, "")
+	f.IntVar(&c.Partitions, "partitions", 0, "")
 	f.Uint64Var(&c.Seed, "seed", 1, "")
 	f.StringVar(&c.Dir, "data", "", "")
 	f.DurationVar(&c.After, "after", 0, "")

@@ -96,6 +96,9 @@ func (p *play) announce(ctx context.Context) error {
 	if _, err := p.post(ctx, lines); err != nil {
 		return err
 	}
+	if err := p.tellOthers(ctx); err != nil {
+		return err
+	}
 	note := selfbuilt.Notification{Push: pushName, Slot: slotName, Title: title, Body: body}
 	if err := p.node.Sender().Show(ctx, appName, p.phones.ids(), note); err != nil {
 		return err
@@ -135,7 +138,7 @@ func (p *play) folded(ctx context.Context) error {
 	for _, r := range p.books.receipts {
 		last = max(last, r.seq)
 	}
-	_, err := p.client.Push(ctx, pushName, api.ReadOptions{AtLeast: events.Position{Seq: last}})
+	_, err := p.client.Push(ctx, pushName, api.ReadOptions{AtLeast: events.Positions{{Partition: p.home, Seq: last}}})
 	return err
 }
 

@@ -19,6 +19,9 @@ func (d *display) started(p *play, took time.Duration) {
 	}
 	d.line("%s simulated devices on %d channels and %d real ones; seed %d.",
 		number(p.state.Devices), len(p.campaign.lanes), p.state.Phones, p.state.Seed)
+	if n := p.state.Partitions; n > 1 {
+		d.line("The log has %d partitions; the push goes into partition %d, another one into each of the others.", n, p.home)
+	}
 	if p.state.Runs > 1 {
 		where := map[step]string{
 			sending: "before the recall", asking: "while the recall was asked for",
@@ -89,7 +92,7 @@ func (d *display) preview(p *play, v *decision.Preview) {
 }
 
 func (d *display) accepted(p *play, anew bool) {
-	d.line("4. Recall %s, accepted at position 0-%d", p.state.Recall, p.state.Position)
+	d.line("4. Recall %s, accepted at position %s", p.state.Recall, events.Position{Partition: p.home, Seq: p.state.Position})
 	if anew {
 		d.text("%s has just lost its connection. Reports of deliveries and clicks go on arriving.", p.phones.list[phoneLosesLine].id)
 	} else {
@@ -189,6 +192,9 @@ func (d *display) verdict(p *play, r *projections.Recall, t *tally) {
 	}
 	if t.told > 0 {
 		d.text("%s reported only after the vendor's call.", counted(t.told, "click or clear was", "clicks and clears were"))
+	}
+	if p.state.Partitions > 1 && p.found.none() {
+		d.text("The pushes in the other partitions have no recall, and all their devices still hold them.")
 	}
 	if t.lost > 0 {
 		d.text("%s been called just before a crash and clicked by the restart: skipped, as the log has no answer.", counted(t.lost, "device had", "devices had"))

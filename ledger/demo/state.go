@@ -28,11 +28,14 @@ const (
 // state is what a demo must know to go on after it was killed. Everything else
 // follows from the seed, the journals and the ledger.
 type state struct {
-	Seed    uint64    `json:"seed"`
-	Devices int       `json:"devices"`
-	Phones  int       `json:"real_devices"`
-	Began   time.Time `json:"began"`
-	Step    step      `json:"step"`
+	Seed    uint64 `json:"seed"`
+	Devices int    `json:"devices"`
+	Phones  int    `json:"real_devices"`
+	// Partitions is how many the ledger has; demos of before there were several
+	// have one and say nothing.
+	Partitions int       `json:"partitions,omitempty"`
+	Began      time.Time `json:"began"`
+	Step       step      `json:"step"`
 	// Runs counts the starts, this one included.
 	Runs     int        `json:"runs"`
 	Recall   string     `json:"recall,omitempty"`

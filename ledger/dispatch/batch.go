@@ -16,7 +16,9 @@ type batch struct {
 	partition int
 	app, push string
 	now       time.Time
-	records   []events.Record
+	// trace is what the commands carry for those who carry them out.
+	trace   string
+	records []events.Record
 	// tail are the outcomes that follow the commands in the same append.
 	tail []events.Record
 	// size is the bytes of both.
@@ -65,7 +67,9 @@ func (b *batch) add(p *projections.Projection, push *ledger.Push, r *ledger.Reca
 // command adds one command. Where the channel offers no way, the outcome goes
 // into the same batch: there is nothing to wait for.
 func (b *batch) command(c events.Command) error {
-	r, err := record(b.partition, b.app, b.push, b.now, events.CommandIssued, &c)
+	r, err := encode(b.partition, &events.Event{
+		Header: events.Header{Kind: events.CommandIssued, App: b.app, Push: b.push, Time: b.now, Trace: b.trace}, Data: &c,
+	})
 	if err != nil {
 		return err
 	}

@@ -7,23 +7,27 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 )
 
 // bursts is how many bursts a second's worth of calls is spread over: a vendor
 // that counts by the second must not see two seconds' worth in one.
 const bursts = 10
 
-// pace returns the limiter of a channel's calls.
-func pace(channel string) *rate.Limiter {
+// pace returns the limiter of the calls of a channel, of whose rate others have
+// equal shares.
+func pace(channel string, shares int) *rate.Limiter {
 	row, ok := channels.Lookup(channels.Native, channel)
 	if !ok || row.PerSecond <= 0 {
 		return rate.NewLimiter(rate.Inf, 0)
 	}
-	return rate.NewLimiter(rate.Limit(row.PerSecond), max(1, row.PerSecond/bursts))
+	return rate.NewLimiter(rate.Limit(row.PerSecond)/rate.Limit(shares), max(1, row.PerSecond/bursts/shares))
 }
 
 // call makes the vendor calls for the devices, in parts as the vendor takes
@@ -74,6 +78,11 @@ func (w *Worker) callPart(ctx, calling context.Context, r *results, devices []st
 		r.leave(w.backoff(r.attempt))
 		return
 	}
+	if w.c.Mine != nil && !w.c.Mine() {
+		// This process was held up, and another node has the channel by now.
+		r.leave(0)
+		return
+	}
 	if len(devices) > 0 {
 		w.emit(calling, r, devices, asOf)
 	}
@@ -116,7 +125,7 @@ func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf ev
 		Attempt: r.attempt, Deadline: c.Deadline, AsOf: asOf,
 	}
 	start := w.c.Clock()
-	reply, err := w.vendor(ctx, cmd)
+	reply, err := w.vendor(ctx, cmd, r.event.Trace)
 	if w.c.Observer.Called != nil {
 		w.c.Observer.Called(w.c.Channel, len(devices), w.c.Clock().Sub(start))
 	}
@@ -148,11 +157,12 @@ func (w *Worker) emit(ctx context.Context, r *results, devices []string, asOf ev
 }
 
 // vendor calls the adapter, once for all commands that name the same whole sends.
-func (w *Worker) vendor(ctx context.Context, c channels.Command) (channels.Reply, error) {
+// event is the trace context of the command.
+func (w *Worker) vendor(ctx context.Context, c channels.Command, event string) (channels.Reply, error) {
 	if !wholeSendOf(c) {
-		return w.guarded(ctx, c)
+		return w.traced(ctx, c, event)
 	}
-	return w.sends.emit(ctx, c, func() (channels.Reply, error) { return w.guarded(ctx, c) })
+	return w.sends.emit(ctx, c, func() (channels.Reply, error) { return w.traced(ctx, c, event) })
 }
 
 // guarded calls the adapter and checks that it answers for every device in
@@ -181,6 +191,30 @@ func (w *Worker) guarded(ctx context.Context, c channels.Command) (reply channel
 		}
 	}
 	return reply, nil
+}
+
+// traced is guarded in a span.
+func (w *Worker) traced(ctx context.Context, c channels.Command, event string) (channels.Reply, error) {
+	ctx, span, _ := tracing.Follow(ctx, w.c.Tracer, event, tracing.Call, trace.SpanKindClient)
+	reply, err := w.guarded(ctx, c)
+	if span.IsRecording() {
+		describe(span, c, reply)
+	}
+	tracing.End(span, err)
+	return reply, err
+}
+
+// describe notes on the span of a vendor call what it was about and what came of it.
+func describe(span trace.Span, c channels.Command, reply channels.Reply) {
+	span.SetAttributes(tracing.App.String(c.App), tracing.Push.String(c.Push), tracing.Recall.String(c.Recall), tracing.Channel.String(c.Channel),
+		tracing.Method.String(string(c.Method)), tracing.Attempt.Int(c.Attempt), tracing.Devices.Int(len(c.Devices)))
+	counts := map[channels.Verdict]int{}
+	for _, x := range reply.Results {
+		counts[x.Verdict]++
+	}
+	for v, n := range counts {
+		span.SetAttributes(attribute.Int(tracing.Verdict+string(v), n))
+	}
 }
 
 // lasting returns a context that ends a while after ctx does.

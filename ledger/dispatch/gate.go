@@ -46,7 +46,9 @@ type gate struct {
 	worked bool
 }
 
-func newGate(channel string) *gate { return &gate{limit: pace(channel), credit: gateCredit} }
+func newGate(channel string, shares int) *gate {
+	return &gate{limit: pace(channel, shares), credit: gateCredit}
+}
 
 // enter reports how long to wait before a call may be made; 0 means now. Who
 // enters a closed gate is the one that tries.
@@ -123,22 +125,34 @@ func failing(x channels.Result) bool {
 	return false
 }
 
-// gates are the gates of one channel, by app.
-type gates struct {
+// Gates are the gates of one channel, by app. A vendor counts calls by account and
+// knows no partitions: the workers that share them keep its rate together.
+type Gates struct {
 	channel string
+	shares  int
 
 	mu   sync.Mutex
 	list map[string]*gate
 }
 
-func (g *gates) of(app string) *gate {
+// NewGates returns the gates of a channel.
+func NewGates(channel string) *Gates { return ShareGates(channel, 1) }
+
+// ShareGates returns gates that keep one of several equal shares of the channel's
+// rate, for workers that know nothing of the others: in sum they never pass it but
+// for one call each after a rest, and one alone gets its share and no more. What a
+// vendor asks to wait, and the breaker, hold for these workers only; the others
+// find out by themselves.
+func ShareGates(channel string, shares int) *Gates { return &Gates{channel: channel, shares: shares} }
+
+func (g *Gates) of(app string) *gate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.list == nil {
 		g.list = map[string]*gate{}
 	}
 	if g.list[app] == nil {
-		g.list[app] = newGate(g.channel)
+		g.list[app] = newGate(g.channel, max(g.shares, 1))
 	}
 	return g.list[app]
 }

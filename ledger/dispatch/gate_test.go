@@ -22,7 +22,7 @@ var (
 // TestGateCloses: a vendor that fails is asked once in a while, less and less
 // often, and by everybody again once it works.
 func TestGateCloses(t *testing.T) {
-	g, now := newGate("apns"), time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	g, now := newGate("apns", 1), time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	for i := range gateCredit {
 		if w := g.enter(now); w != 0 || g.closed() {
 			t.Fatalf("after %d failures: wait %s, closed %v", i, w, g.closed())
@@ -68,7 +68,7 @@ func TestGateStays(t *testing.T) {
 		"throttled":     {reply(0, throttled)},
 		"nobody":        {reply(0)},
 	} {
-		g := newGate("apns")
+		g := newGate("apns", 1)
 		for range 10 * gateCredit {
 			for _, r := range replies {
 				g.left(now, r)
@@ -83,7 +83,7 @@ func TestGateStays(t *testing.T) {
 // TestGateObeysRetryAfter: a vendor that puts off everybody is left alone for as
 // long as it asks; one that puts off a device now and then is not.
 func TestGateObeysRetryAfter(t *testing.T) {
-	g, now := newGate("apns"), time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	g, now := newGate("apns", 1), time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	for range 10 * gateThrottled {
 		for range gateThrottled - 1 {
 			g.left(now, reply(time.Minute, throttled))
@@ -107,7 +107,7 @@ func TestGateObeysRetryAfter(t *testing.T) {
 
 // TestGatesAreApart: what one app does wrong holds up no other.
 func TestGatesAreApart(t *testing.T) {
-	g, now := gates{channel: "fcm"}, time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	g, now := Gates{channel: "fcm"}, time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 	for range gateCredit {
 		g.of("shop").left(now, reply(0, busy))
 	}
@@ -120,5 +120,33 @@ func TestGatesAreApart(t *testing.T) {
 	g.of("bank").left(now, reply(0, good))
 	if g.of("shop").proven() || !g.of("bank").proven() {
 		t.Error("one app's success proves another's names")
+	}
+}
+
+// TestShareGates: gates with a share of a channel's rate let through that share,
+// and all of them together no more than the rate allows, but for a call each.
+func TestShareGates(t *testing.T) {
+	const shares = 4
+	row, ok := channels.Lookup(channels.Native, "fcm")
+	if !ok || row.PerSecond <= 0 {
+		t.Fatal("the channel has no rate: take another one")
+	}
+	now, sum := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC), 0
+	list := make([]*Gates, shares)
+	for i := range list {
+		list[i] = ShareGates("fcm", shares)
+	}
+	const seconds = 10
+	for step := range seconds * 1000 {
+		at := now.Add(time.Duration(step) * time.Millisecond)
+		for _, g := range list {
+			for g.of("shop").limit.AllowN(at, 1) {
+				sum++
+			}
+		}
+	}
+	burst := shares * max(1, row.PerSecond/bursts/shares)
+	if most := seconds*row.PerSecond + burst; sum > most || sum < most*9/10 {
+		t.Errorf("%d calls in %d seconds, want at most %d and not far from it", sum, seconds, most)
 	}
 }

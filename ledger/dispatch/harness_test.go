@@ -173,7 +173,7 @@ func (w *world) run(f func(context.Context) error) *part {
 
 func (w *world) newDecider(p *projections.Projection) *decision.Decider {
 	return decision.New(decision.Config{
-		Log: w.log, Projection: p, Committer: w.committer, Clock: w.now,
+		Log: w.log, Views: p, Committer: w.committer, Clock: w.now,
 		NewID: func() string { return fmt.Sprintf("recall-%04d", w.ids.Add(1)) },
 	})
 }

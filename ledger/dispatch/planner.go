@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -18,6 +21,9 @@ type PlannerConfig struct {
 	Projection *projections.Projection
 	Clock      func() time.Time
 	Logger     *slog.Logger
+	// Succeed puts the new push of an override into the partition it belongs to,
+	// where that is another one; it is repeatable. Nil when there is one partition.
+	Succeed func(ctx context.Context, app, recall string) error
 	// Gather is the shortest time between two looks for work, so that late
 	// facts are commanded together. Default 20 milliseconds.
 	Gather time.Duration
@@ -27,11 +33,17 @@ type PlannerConfig struct {
 	// Grace is how long after its deadline a recall waits for outcomes that
 	// are on their way. Default one minute.
 	Grace time.Duration
+	// Tracer begins a span for each append of commands; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Planner issues the commands that running recalls owe, and closes recalls
 // whose window is over.
-type Planner struct{ c PlannerConfig }
+type Planner struct {
+	c PlannerConfig
+	// succeeded are the recalls whose new push is known to be in its place.
+	succeeded map[string]bool
+}
 
 // NewPlanner returns a planner; Run makes it work.
 func NewPlanner(c PlannerConfig) *Planner {
@@ -47,7 +59,7 @@ func NewPlanner(c PlannerConfig) *Planner {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Planner{c: c}
+	return &Planner{c: c, succeeded: map[string]bool{}}
 }
 
 // Run works until ctx ends (nil) or the projection's store fails. A log that
@@ -105,6 +117,10 @@ func (p *Planner) round(ctx context.Context) error {
 	}
 	var errs []error
 	for _, w := range work {
+		if err := p.succeed(ctx, w); err != nil {
+			errs = append(errs, fmt.Errorf("recall %s, its new push: %w", w.Recall, err))
+			continue
+		}
 		for _, due := range w.Due {
 			if err := p.issue(ctx, w, due); err != nil {
 				errs = append(errs, fmt.Errorf("recall %s, channel %s: %w", w.Recall, due.Channel, err))
@@ -116,6 +132,26 @@ func (p *Planner) round(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// succeed sees to it that the new push of an override is known before devices are
+// told of it. The decision could not be one batch with it in another partition, so
+// a crash between the two leaves it to the planner.
+func (p *Planner) succeed(ctx context.Context, w projections.Work) error {
+	if p.c.Succeed == nil || p.succeeded[w.Recall] {
+		return nil
+	}
+	if err := p.c.Succeed(ctx, w.App, w.Recall); err != nil {
+		return err
+	}
+	if len(p.succeeded) >= maxSucceeded {
+		clear(p.succeeded)
+	}
+	p.succeeded[w.Recall] = true
+	return nil
+}
+
+// maxSucceeded bounds what is remembered (L11); what is forgotten is asked again.
+const maxSucceeded = 10_000
 
 // logFailed reports whether an error is the log's, so that the next append
 // would fail as well.
@@ -144,17 +180,7 @@ func (p *Planner) issue(ctx context.Context, w projections.Work, due projections
 			return err
 		}
 		b := batch{partition: p.c.Log.Partition(), push: w.Push, app: w.App, now: p.c.Clock()}
-		if _, err := b.add(p.c.Projection, push, recall, due.Channel, planned, mode{}); err != nil {
-			return err
-		}
-		if _, err := b.add(p.c.Projection, push, recall, due.Channel, late, mode{late: true}); err != nil {
-			return err
-		}
-		// The first command carries the fence, and the batch is all or
-		// nothing: a planner that lost a race has written nothing, and a crash
-		// before or after the append leaves nothing half done.
-		b.records[0].Fenced, b.records[0].Expect = true, fence
-		pos, err := p.c.Log.Append(ctx, append(b.records, b.tail...))
+		pos, err := p.append(ctx, &b, due.Channel, fence, push, recall, planned, late)
 		if races++; races < maxRaces && (errors.Is(err, events.ErrConflict) || errors.Is(err, events.ErrUnknown)) {
 			subject := events.Subject(b.partition, w.App, events.CommandIssued, w.Push, due.Channel)
 			if fence, err = refence(ctx, p.c.Log, p.c.Projection, subject, fence, err, func() (events.Seq, error) {
@@ -172,6 +198,30 @@ func (p *Planner) issue(ctx context.Context, w projections.Work, due projections
 			return err
 		}
 	}
+}
+
+// append puts the commands for planned and late devices on the log.
+func (p *Planner) append(ctx context.Context, b *batch, channel string, fence events.Seq, push *ledger.Push, r *ledger.Recall, planned, late []string) (pos events.Position, err error) {
+	ctx, span, next := tracing.Follow(ctx, p.c.Tracer, r.Trace, tracing.Plan, trace.SpanKindInternal)
+	defer func() { tracing.End(span, err) }()
+	b.trace = next
+	n, err := b.add(p.c.Projection, push, r, channel, planned, mode{})
+	if err != nil {
+		return pos, err
+	}
+	more, err := b.add(p.c.Projection, push, r, channel, late, mode{late: true})
+	if err != nil {
+		return pos, err
+	}
+	if span.IsRecording() {
+		span.SetAttributes(tracing.App.String(b.app), tracing.Push.String(b.push), tracing.Recall.String(r.Recall),
+			tracing.Channel.String(channel), tracing.Commands.Int(len(b.records)), tracing.Devices.Int(n+more))
+	}
+	// The first command carries the fence, and the batch is all or nothing: a
+	// planner that lost a race has written nothing, and a crash before or after the
+	// append leaves nothing half done.
+	b.records[0].Fenced, b.records[0].Expect = true, fence
+	return p.c.Log.Append(ctx, append(b.records, b.tail...))
 }
 
 // refence returns the fence for trying an append again after a lost race or an
@@ -214,7 +264,10 @@ func catchUp(ctx context.Context, l events.Log, p *projections.Projection) error
 
 // record encodes one event of a push.
 func record(partition int, app, push string, now time.Time, k events.Kind, data events.Data) (events.Record, error) {
-	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: now}, Data: data}
+	return encode(partition, &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: now}, Data: data})
+}
+
+func encode(partition int, e *events.Event) (events.Record, error) {
 	if err := events.Check(e); err != nil {
 		return events.Record{}, err
 	}
@@ -223,8 +276,8 @@ func record(partition int, app, push string, now time.Time, k events.Kind, data 
 		return events.Record{}, err
 	}
 	channel := ""
-	if c, ok := data.(*events.Command); ok {
+	if c, ok := e.Data.(*events.Command); ok {
 		channel = c.Channel
 	}
-	return events.Record{Subject: events.Subject(partition, app, k, push, channel), Data: body}, nil
+	return events.Record{Subject: events.Subject(partition, e.App, e.Kind, e.Push, channel), Data: body}, nil
 }

@@ -161,7 +161,7 @@ func (r *redrive) issue(ctx context.Context, push, channel string, devices []str
 	total := 0
 	for len(devices) > 0 {
 		part := devices[:min(len(devices), perAppend)]
-		b := batch{partition: r.log.Partition(), app: r.app, push: push, now: r.now}
+		b := batch{partition: r.log.Partition(), app: r.app, push: push, now: r.now, trace: recall.Trace}
 		n, err := b.add(r.projection, state, recall, channel, part, mode{redrive: true})
 		if err != nil {
 			return total, err

@@ -89,15 +89,40 @@ func printable(reason string) string {
 }
 
 // commit puts the outcomes on the log, however long that takes: until ctx ends
-// the results are nowhere but here. Outcomes are idempotent in the fold, so an
-// append whose result is unknown is repeated.
+// the results are nowhere but here.
 func (r *results) commit(ctx context.Context) error {
-	records, err := r.records()
-	if err != nil || len(records) == 0 {
+	sent, err := r.sent()
+	if err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
-		_, err := r.w.c.Committer.Commit(ctx, records)
+	records, err := r.records()
+	if err != nil {
+		return err
+	}
+	// What devices hold of the new push stands in its own partition, so it cannot be
+	// one batch with the outcomes. It is first: a crash between the two leaves the
+	// command to be carried out again, and not a holder nobody knows of.
+	for _, s := range sent {
+		if err := r.put(ctx, s.committer, s.records); err != nil {
+			return err
+		}
+	}
+	if err := r.put(ctx, r.w.c.Committer, records); err != nil {
+		return err
+	}
+	if r.w.c.Observer.Ended != nil {
+		for _, g := range r.groups {
+			r.w.c.Observer.Ended(r.command.Channel, g.kind, len(g.devices))
+		}
+	}
+	return nil
+}
+
+// put commits records. They are idempotent in the fold, so an append whose result
+// is unknown is repeated.
+func (r *results) put(ctx context.Context, c *events.Committer, records []events.Record) error {
+	for try := 1; len(records) > 0; try++ {
+		_, err := c.Commit(ctx, records)
 		if err == nil {
 			break
 		}
@@ -111,11 +136,6 @@ func (r *results) commit(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		wait.Stop()
-	}
-	if r.w.c.Observer.Ended != nil {
-		for _, g := range r.groups {
-			r.w.c.Observer.Ended(r.command.Channel, g.kind, len(g.devices))
-		}
 	}
 	return nil
 }
@@ -142,16 +162,51 @@ func (r *results) records() ([]events.Record, error) {
 			return nil, err
 		}
 		records = append(records, rec)
-		sent := g.kind == events.OutcomeAccepted || g.kind == events.OutcomeConfirmed
-		if r.command.Replacement == "" || channels.Method(r.command.Method) != channels.Overwrite || !sent {
-			continue
+		if r.overwrote(g) && r.w.c.Home == nil {
+			if rec, err = r.fact(partition, now, g); err != nil {
+				return nil, err
+			}
+			records = append(records, rec)
 		}
-		// The device now has the new push: it can be recalled like any other.
-		f := &events.Fact{Channel: r.command.Channel, Devices: g.devices, Send: g.send}
-		if rec, err = record(partition, r.event.App, r.command.Replacement, now, events.PushSent, f); err != nil {
-			return nil, err
-		}
-		records = append(records, rec)
 	}
 	return records, nil
+}
+
+// overwrote reports whether the devices of a group show the new push now: it can be
+// recalled like any other.
+func (r *results) overwrote(g group) bool {
+	done := g.kind == events.OutcomeAccepted || g.kind == events.OutcomeConfirmed
+	return done && r.command.Replacement != "" && channels.Method(r.command.Method) == channels.Overwrite
+}
+
+func (r *results) fact(partition int, now time.Time, g group) (events.Record, error) {
+	f := &events.Fact{Channel: r.command.Channel, Devices: g.devices, Send: g.send}
+	return record(partition, r.event.App, r.command.Replacement, now, events.PushSent, f)
+}
+
+// elsewhere are the records for another partition.
+type elsewhere struct {
+	committer *events.Committer
+	records   []events.Record
+}
+
+// sent are the facts of the new push, where several partitions are.
+func (r *results) sent() ([]elsewhere, error) {
+	if r.w.c.Home == nil {
+		return nil, nil
+	}
+	now := r.w.c.Clock()
+	var list []elsewhere
+	for _, g := range r.groups {
+		if !r.overwrote(g) {
+			continue
+		}
+		partition, committer := r.w.c.Home(r.event.App, r.command.Replacement)
+		rec, err := r.fact(partition, now, g)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, elsewhere{committer, []events.Record{rec}})
+	}
+	return list, nil
 }

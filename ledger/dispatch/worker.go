@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -24,6 +26,14 @@ type WorkerConfig struct {
 	// Emitter ends them as unsupported.
 	Channel string
 	Emitter channels.Emitter
+	// Gates are shared by the workers of a channel; nil when this is the only one.
+	Gates *Gates
+	// Home returns the partition of a push and its committer, for the facts of the
+	// new push of an override. Nil when there is one partition.
+	Home func(app, push string) (partition int, c *events.Committer)
+	// Mine reports whether the channel is certainly still this node's to serve; it
+	// is asked right before every vendor call. Nil when no other node serves it.
+	Mine func() bool
 	// Workers is how many commands are carried out at once. Default 4.
 	Workers int
 	// Calls is how many vendor calls of one command are under way at once.
@@ -38,6 +48,8 @@ type WorkerConfig struct {
 	// and then how long their results may take to be recorded. Default 4 seconds.
 	StopTimeout time.Duration
 	Observer    Observer
+	// Tracer begins a span for each vendor call; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Observer is told what happens, for metrics. Nil functions are not called.
@@ -56,7 +68,7 @@ type Observer struct {
 // Worker carries out the commands of one channel.
 type Worker struct {
 	c       WorkerConfig
-	gates   gates
+	gates   *Gates
 	sends   wholeSends
 	lookout lookout
 
@@ -89,16 +101,24 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Gates == nil {
+		c.Gates = NewGates(c.Channel)
+	}
 	return &Worker{
-		c: c, gates: gates{channel: c.Channel}, lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock},
+		c: c, gates: c.Gates, lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock},
 		harmless: map[events.Seq]bool{},
 	}
 }
 
 // Run works until ctx ends (nil) or the queue fails. When ctx ends no further
 // call begins; those under way may finish, and what came of them is recorded
-// before Run returns. So the committer and the projection must run longer.
+// before Run returns. So the committer and the projection must run longer. It may
+// be called again when it has returned.
 func (w *Worker) Run(ctx context.Context) error {
+	// Between two runs another node may have served the channel.
+	w.mu.Lock()
+	clear(w.harmless)
+	w.mu.Unlock()
 	name := fmt.Sprintf("emit-%d-%s", w.c.Log.Partition(), w.c.Channel)
 	filter := events.CommandFilter(w.c.Log.Partition(), w.c.Channel)
 	return w.c.Queue.Consume(ctx, name, filter, w.c.Workers, w.handle)
@@ -163,6 +183,11 @@ func (w *Worker) carryOut(ctx, recording context.Context, d events.Delivery) (le
 	}
 	var rest []string
 	if err = w.lookout.now(ctx); err == nil {
+		// The queue may be ahead of the log's leader, whose end that was. Without
+		// the command itself the projection would say that nothing is asked for.
+		err = w.c.Projection.Wait(ctx, m.Seq)
+	}
+	if err == nil {
 		rest, _, err = w.sift(r, c.Devices)
 	}
 	if err == nil {

@@ -9,16 +9,14 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
-	"github.com/recall-ledger/recall-ledger/ledger/decision"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
 // Config configures a Desk.
 type Config struct {
-	Log         events.Log
-	Projection  *projections.Projection
-	Committer   *events.Committer
-	Decider     *decision.Decider
+	Ledger      *partition.Set
 	Credentials *Credentials
 	Clock       func() time.Time
 	// Random returns a random number, for the ids the ledger makes.
@@ -44,46 +42,44 @@ var ErrTaken = errors.New("the push id was used before with other content")
 // Record makes a push known, so that it can be recalled by its id. It is
 // durable when Record returns. Recording the same push again is harmless. The
 // ledger gives the push its slot, as the vendors do: their clients have none.
-func (d *Desk) Record(ctx context.Context, app, push string, c *events.Created) (events.Position, error) {
+func (d *Desk) Record(ctx context.Context, app, push string, c *events.Created) (events.Positions, error) {
 	c.SlotAuto = true
 	s, err := d.state(ctx, app, push)
 	if err != nil {
-		return events.Position{}, err
+		return nil, err
 	}
-	e := &events.Event{Header: events.Header{Kind: events.PushCreated, App: app, Push: push, Time: d.Clock()}, Data: c}
+	e := &events.Event{Header: events.Header{Kind: events.PushCreated, App: app, Push: push, Time: d.Clock(), Trace: tracing.Text(ctx)}, Data: c}
 	if err := events.Check(e); err != nil {
-		return events.Position{}, err
+		return nil, err
 	}
 	var conflict *ledger.ConflictError
 	if err := s.Push.Evolve(e, 0, e.Time); errors.As(err, &conflict) {
-		return events.Position{}, ErrTaken
+		return nil, ErrTaken
 	} else if err != nil {
-		return events.Position{}, err
+		return nil, err
 	}
 	return d.append(ctx, e)
 }
 
 // Facts stores facts that a facade's callback reported.
-func (d *Desk) Facts(ctx context.Context, app string, list ...*events.Event) (events.Position, error) {
+func (d *Desk) Facts(ctx context.Context, app string, list ...*events.Event) (events.Positions, error) {
 	for _, e := range list {
 		e.App = app
 		if err := events.Check(e); err != nil {
-			return events.Position{}, err
+			return nil, err
 		}
 	}
 	return d.append(ctx, list...)
 }
 
-func (d *Desk) append(ctx context.Context, list ...*events.Event) (events.Position, error) {
-	records := make([]events.Record, 0, len(list))
+func (d *Desk) append(ctx context.Context, list ...*events.Event) (events.Positions, error) {
+	b := d.Ledger.NewBatch()
 	for _, e := range list {
-		b, err := events.Encode(e)
-		if err != nil {
-			return events.Position{}, err
+		if err := b.Add(e); err != nil {
+			return nil, err
 		}
-		records = append(records, events.Record{Subject: events.Subject(d.Log.Partition(), e.App, e.Kind, e.Push, ""), Data: b})
 	}
-	return d.Committer.Offer(ctx, records)
+	return b.Offer(ctx)
 }
 
 // Recall asks for a recall and returns the decision: the accepted recall, or
@@ -91,7 +87,7 @@ func (d *Desk) append(ctx context.Context, list ...*events.Event) (events.Positi
 // sends and ask nobody, so that is what their callers expect here.
 func (d *Desk) Recall(ctx context.Context, r ledger.Request) (*events.Requested, *ledger.Refusal, error) {
 	r.WholeSends = new(true)
-	a, err := d.Decider.Recall(ctx, r, "", func(*events.Requested, *ledger.Refusal) (int, []byte) { return 0, nil })
+	a, err := d.Ledger.Decide(ctx, r, "", func(*events.Requested, *ledger.Refusal) (int, []byte) { return 0, nil })
 	return a.Requested, a.Refusal, err
 }
 
@@ -100,19 +96,16 @@ func (d *Desk) Push(ctx context.Context, app, push string) (*projections.Push, e
 	if _, err := d.state(ctx, app, push); err != nil {
 		return nil, err
 	}
-	return d.Projection.Push(app, push, d.Clock())
+	return d.Ledger.Push(app, push, d.Clock())
 }
 
 // state returns the decision state of a push as of the log's end.
 func (d *Desk) state(ctx context.Context, app, push string) (projections.State, error) {
-	end, err := d.Log.End(ctx)
-	if err != nil {
+	p := d.Ledger.Of(app, push)
+	if err := p.CatchUp(ctx); err != nil {
 		return projections.State{}, err
 	}
-	if err := d.Projection.Wait(ctx, end.Seq); err != nil {
-		return projections.State{}, err
-	}
-	return d.Projection.State(app, push, events.Scope{})
+	return p.Views.State(app, push, events.Scope{})
 }
 
 // NewNumber makes a decimal id that grows with time, as the vendors' ids do:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 )
 
 // accounts are the facades with who hears of their messages, in the order of the
@@ -21,9 +22,9 @@ func (c *Config) accounts() []callback.Account {
 // newCaller returns what tells the services behind UMS what became of their
 // messages. Its connections are its own: a service that answers late takes none
 // from the channels.
-func (n *Node) newCaller() (*callback.Caller, error) {
+func (n *Node) newCaller(p *partition.Part) (*callback.Caller, error) {
 	return callback.New(callback.Config{
-		Partition: n.log.Partition(), Queue: n.log, Projection: n.projection, Accounts: n.c.accounts(),
+		Partition: p.Number(), Queue: p.Queue, Projection: p.Local, Accounts: n.c.accounts(),
 		Client: &http.Client{Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: callback.Calls,
 		}},

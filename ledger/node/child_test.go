@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/events/embedded/clustertest"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 )
 
@@ -28,6 +29,14 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	clustertest.Main()
+	if config := os.Getenv(childMember); config != "" {
+		if err := serveMember(config); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := child(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,17 +1,21 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 	inbound "github.com/recall-ledger/recall-ledger/ledger/callback"
@@ -24,13 +28,15 @@ import (
 // file; flags and environment follow them.
 type Config struct {
 	// Data is the folder of the log, the projection and the node's secrets.
-	Data    string        `koanf:"data"`
-	HTTP    HTTPConfig    `koanf:"http"`
-	Devices DevicesConfig `koanf:"devices"`
-	NATS    NATSConfig    `koanf:"nats"`
-	Log     LogConfig     `koanf:"log"`
-	Recall  RecallConfig  `koanf:"recall"`
-	Memory  MemoryConfig  `koanf:"memory"`
+	Data    string         `koanf:"data"`
+	HTTP    HTTPConfig     `koanf:"http"`
+	Devices DevicesConfig  `koanf:"devices"`
+	NATS    NATSConfig     `koanf:"nats"`
+	Node    IdentityConfig `koanf:"node"`
+	Log     LogConfig      `koanf:"log"`
+	Recall  RecallConfig   `koanf:"recall"`
+	Memory  MemoryConfig   `koanf:"memory"`
+	Tracing TracingConfig  `koanf:"tracing"`
 	// Keys are the credentials of callers; none means open on loopback.
 	Keys []KeyConfig `koanf:"keys"`
 	// Facades are the keys of vendor clients; more are entered by the API.
@@ -45,9 +51,11 @@ type Config struct {
 	// Emitters carry out commands, by channel, in place of the adapters of
 	// Vendors. The self-built channel's own is always there.
 	Emitters map[string]channels.Emitter `koanf:"-"`
-	Logger   *slog.Logger                `koanf:"-"`
-	Clock    func() time.Time            `koanf:"-"`
-	Version  string                      `koanf:"-"`
+	// Tracer begins the node's spans, in place of the one that Tracing makes.
+	Tracer  trace.Tracer     `koanf:"-"`
+	Logger  *slog.Logger     `koanf:"-"`
+	Clock   func() time.Time `koanf:"-"`
+	Version string           `koanf:"-"`
 }
 
 // HTTPConfig is where the API listens.
@@ -72,7 +80,10 @@ type DevicesConfig struct {
 
 // NATSConfig is an external server; without a URL the node runs its own.
 type NATSConfig struct {
-	URL      string `koanf:"url"`
+	URL string `koanf:"url"`
+	// Context is a context of the NATS CLI; what is set besides takes its place.
+	Context  string `koanf:"context"`
+	Token    string `koanf:"token"`
 	Creds    string `koanf:"creds"`
 	User     string `koanf:"user"`
 	Password string `koanf:"password"`
@@ -81,12 +92,33 @@ type NATSConfig struct {
 	Cert     string `koanf:"cert"`
 	Key      string `koanf:"key"`
 	Replicas int    `koanf:"replicas"`
+	// Monitors are the servers' monitoring endpoints, divided by commas, where the
+	// node's user may not ask them about themselves.
+	Monitors string `koanf:"monitors"`
+	// AcceptUnsynced takes servers that do not sync always, or of which that cannot
+	// be known.
+	AcceptUnsynced bool `koanf:"accept_unsynced"`
+}
+
+// IdentityConfig tells this node from the others beside an external server.
+type IdentityConfig struct {
+	// ID is the host's name unless told.
+	ID string `koanf:"id"`
+	// Partitions are those that this node folds, works for and answers other nodes
+	// about, as in "0,2-3"; "" is all. It takes events, recalls and queries for all
+	// partitions either way. A partition that no node serves has nobody to plan
+	// its recalls.
+	Partitions string `koanf:"partitions"`
 }
 
 // LogConfig bounds the log.
 type LogConfig struct {
-	MaxAge   time.Duration `koanf:"max_age"`
-	MaxBytes int64         `koanf:"max_bytes"`
+	MaxAge time.Duration `koanf:"max_age"`
+	// MaxBytes is for all partitions together.
+	MaxBytes int64 `koanf:"max_bytes"`
+	// Partitions is how many the log has; 0 takes what is there, or one. It cannot
+	// be changed later.
+	Partitions int `koanf:"partitions"`
 }
 
 // RecallConfig is what native recalls may do.
@@ -106,6 +138,9 @@ type RecallConfig struct {
 type MemoryConfig struct {
 	Pushes int   `koanf:"pushes"`
 	Cache  int64 `koanf:"cache"`
+	// Dictionaries are for the devices of all apps; what does not fit is read from
+	// the disk.
+	Dictionaries int `koanf:"dictionaries"`
 }
 
 // KeyConfig is one credential of the API.
@@ -165,12 +200,13 @@ func (c *Config) facades() []facade.Credential {
 // Default returns the configuration of a node on one machine.
 func Default() Config {
 	return Config{
-		Data:   "./recall-data",
-		HTTP:   HTTPConfig{Listen: "127.0.0.1:8080"},
-		NATS:   NATSConfig{Replicas: 1},
-		Log:    LogConfig{MaxAge: 30 * ledger.Day, MaxBytes: 64 << 30},
-		Recall: RecallConfig{Window: 7 * ledger.Day, MaxLag: 100_000},
-		Memory: MemoryConfig{Pushes: 256 << 20, Cache: 128 << 20},
+		Data:    "./recall-data",
+		HTTP:    HTTPConfig{Listen: "127.0.0.1:8080"},
+		NATS:    NATSConfig{Replicas: 1},
+		Log:     LogConfig{MaxAge: 30 * ledger.Day, MaxBytes: 64 << 30},
+		Recall:  RecallConfig{Window: 7 * ledger.Day, MaxLag: 100_000},
+		Memory:  MemoryConfig{Pushes: 256 << 20, Cache: 128 << 20, Dictionaries: 256 << 20},
+		Tracing: TracingConfig{Sample: 0.01},
 	}
 }
 
@@ -181,7 +217,15 @@ func (c *Config) setDefaults() {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Node.ID == "" {
+		// A host without a name is rare, and newID tells nodes apart as well.
+		c.Node.ID, _ = os.Hostname()
+		c.Node.ID = cmp.Or(c.Node.ID, "node")
+	}
 }
+
+// maxNodeID bounds node.id, in bytes.
+const maxNodeID = 64
 
 // Validate reports everything that is wrong with the configuration, by name.
 func (c *Config) Validate() error {
@@ -211,9 +255,20 @@ func (c *Config) Validate() error {
 	if c.Log.MaxBytes < 64<<20 {
 		wrong("log.max_bytes", "is %d, at least %d (64 MiB) is needed", c.Log.MaxBytes, 64<<20)
 	}
+	if n := c.Log.Partitions; n < 0 || n > jetstream.MaxPartitions {
+		wrong("log.partitions", "is %d; use 1 to %d, or 0 for what is there", n, jetstream.MaxPartitions)
+	}
+	if err := events.CheckText("node.id", c.Node.ID, maxNodeID); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := servedHere(c.Node.Partitions, jetstream.MaxPartitions); err != nil {
+		errs = append(errs, err)
+	} else if c.Node.Partitions != "" && !c.NATS.external() {
+		wrong("node.partitions", "is %q, but the embedded server has no other node; set nats.url for a cluster", c.Node.Partitions)
+	}
 	if n := c.NATS.Replicas; n != 1 && n != 3 && n != 5 {
 		wrong("nats.replicas", "is %d; use 1, 3 or 5", n)
-	} else if c.NATS.URL == "" && n != 1 {
+	} else if !c.NATS.external() && n != 1 {
 		wrong("nats.replicas", "is %d, but the embedded server has one; set nats.url for a cluster", n)
 	}
 	for i, k := range c.Keys {
@@ -236,12 +291,13 @@ func (c *Config) Validate() error {
 	if err := webhook.Check(c.receivers()); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, c.Tracing.validate()...)
 	errs = append(errs, c.HTTP.validate(len(c.Keys) > 0)...)
 	if c.Devices.Listen != "" {
 		if err := reachable("devices.listen", c.Devices.Listen, c.Devices.TLSCert != "" || c.HTTP.BehindProxy, "TLS (devices.tls_cert, devices.tls_key)"); err != nil {
 			errs = append(errs, err)
 		}
-		if c.NATS.URL != "" {
+		if c.NATS.external() {
 			wrong("devices.listen", "needs the embedded server; devices of an external one connect to its own WebSocket port")
 		}
 	}
@@ -292,9 +348,7 @@ func (c *Config) keys() []api.Key {
 	return list
 }
 
-// folders of the data folder.
-func (c *Config) logDir() string        { return filepath.Join(c.Data, "log") }
-func (c *Config) projectionDir() string { return filepath.Join(c.Data, "projection") }
+func (c *Config) logDir() string { return filepath.Join(c.Data, "log") }
 
 // newID makes ids that sort by time.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -9,7 +9,7 @@ import (
 
 func TestHeld(t *testing.T) {
 	n := &Node{stats: newMeters(prometheus.NewRegistry())}
-	o := n.observer()
+	o := n.observer(0)
 	for _, c := range []struct {
 		app, channel string
 		closed       bool

@@ -9,21 +9,20 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels/selfbuilt"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
 // devices answers the devices of the self-built channel from the log and the
 // projection. It implements selfbuilt.Backend.
 type devices struct {
-	log        events.Log
-	committer  *events.Committer
-	projection *projections.Projection
-	clock      func() time.Time
+	ledger *partition.Set
+	clock  func() time.Time
 }
 
 // Report puts what a device says on the log.
 func (d *devices) Report(ctx context.Context, app, device string, reports []selfbuilt.Report) error {
-	records := make([]events.Record, 0, len(reports))
+	batch := d.ledger.NewBatch()
 	for _, r := range reports {
 		at := r.Time
 		if at.IsZero() {
@@ -39,28 +38,22 @@ func (d *devices) Report(ctx context.Context, app, device string, reports []self
 		if err := events.Check(&e); err != nil {
 			return err
 		}
-		b, err := events.Encode(&e)
-		if err != nil {
+		if err := batch.Add(&e); err != nil {
 			return err
 		}
-		records = append(records, events.Record{Subject: events.Subject(d.log.Partition(), app, e.Kind, r.Push, ""), Data: b})
 	}
-	_, err := d.committer.Commit(ctx, records)
+	_, err := batch.Commit(ctx)
 	return err
 }
 
 // Sync tells a device what it should show and what it must take back, as of
-// the log's end: a recall accepted before the call is in the answer.
+// the logs' ends: a recall accepted before the call is in the answer.
 func (d *devices) Sync(ctx context.Context, app, device string) (selfbuilt.State, error) {
 	var s selfbuilt.State
-	end, err := d.log.End(ctx)
-	if err != nil {
+	if err := d.ledger.CatchUp(ctx); err != nil {
 		return s, err
 	}
-	if err := d.projection.Wait(ctx, end.Seq); err != nil {
-		return s, err
-	}
-	list, err := d.projection.DeviceNotifications(app, selfbuilt.Channel, device, true)
+	list, err := d.ledger.DeviceNotifications(app, selfbuilt.Channel, device, true)
 	if err != nil {
 		return s, err
 	}
@@ -88,7 +81,7 @@ func (d *devices) Sync(ctx context.Context, app, device string) (selfbuilt.State
 
 // notification returns what a device should show of a push, nil when nothing.
 func (d *devices) notification(app, push string) (*selfbuilt.Notification, error) {
-	s, err := d.projection.State(app, push, events.Scope{})
+	s, err := d.ledger.State(app, push, events.Scope{})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +99,7 @@ func (d *devices) instruction(app string, n projections.Notification) (covered b
 	if len(n.Recalls) == 0 {
 		return false, nil, nil
 	}
-	s, err := d.projection.State(app, n.Push, events.Scope{})
+	s, err := d.ledger.State(app, n.Push, events.Scope{})
 	if err != nil {
 		return false, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/facade/tpns"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 )
 
 // vendor is a facade: it knows its requests and answers them, also when there is
@@ -30,8 +31,7 @@ const vendorRequests = 256
 // browser that asks for the root gets the console.
 func (n *Node) front(native http.Handler, pages *console.Console) http.Handler {
 	desk := facade.NewDesk(facade.Config{
-		Log: n.log, Projection: n.projection, Committer: n.committer, Decider: n.decider,
-		Credentials: n.vendors, Clock: n.c.Clock, Random: rand.Uint32, Logger: n.c.Logger,
+		Ledger: n.ledger, Credentials: n.vendors, Clock: n.c.Clock, Random: rand.Uint32, Logger: n.c.Logger,
 	})
 	started := n.c.Clock()
 	vendors := []vendor{
@@ -40,7 +40,7 @@ func (n *Node) front(native http.Handler, pages *console.Console) http.Handler {
 		ums.New(ums.Config{Desk: desk, Logger: n.c.Logger, Started: started, Receivers: callback.Receivers(n.c.accounts())}),
 		// After the facades, which have callbacks of their own.
 		inbound.New(inbound.Config{
-			Accounts: n.c.reporters(), Partition: n.log.Partition(), Committer: n.committer, Clock: n.c.Clock, Logger: n.c.Logger,
+			Accounts: n.c.reporters(), Ledger: n.ledger, Clock: n.c.Clock, Logger: n.c.Logger,
 		}),
 		// Last: it takes every POST to the root.
 		mpaas.New(mpaas.Config{Desk: desk, Logger: n.c.Logger, Started: started, Templates: n.template}),
@@ -59,6 +59,9 @@ func (n *Node) front(native http.Handler, pages *console.Console) http.Handler {
 			select {
 			case slots <- struct{}{}:
 				defer func() { <-slots }()
+				if ctx := tracing.Incoming(r.Context(), r.Header); ctx != r.Context() {
+					r = r.WithContext(ctx)
+				}
 				v.ServeHTTP(w, r)
 			default:
 				v.Busy(w, r)

@@ -175,14 +175,14 @@ func TestConfiguredCallback(t *testing.T) {
 	if body := call("SdkAppid=1400000001&token=" + token); body != `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}` {
 		t.Errorf("the callback = %s", body)
 	}
-	end, err := n.log.End(context.Background())
+	end, err := n.ledger.End(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.projection.Wait(context.Background(), end.Seq); err != nil {
+	if err := n.ledger.Wait(context.Background(), end); err != nil {
 		t.Fatal(err)
 	}
-	held, err := n.projection.DeviceNotifications("shop", "apns", "ann", true)
+	held, err := n.ledger.DeviceNotifications("shop", "apns", "ann", true)
 	if err != nil || len(held) != 1 || held[0].Push != "task" {
 		t.Errorf("ann holds %+v, %v, want the push", held, err)
 	}

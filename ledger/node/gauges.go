@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/recall-ledger/recall-ledger/channels"
+	"github.com/recall-ledger/recall-ledger/projections"
 )
 
 // scrapeTimeout bounds what a scrape asks of the log.
@@ -19,7 +20,7 @@ type gauges struct {
 
 	ready, lag, logBytes, logLimit, diskFree, diskTotal, stored        *prometheus.Desc
 	held, surveyed, running, unsettled, open, ratio, oldest, windowEnd *prometheus.Desc
-	letters, letter, holders                                           *prometheus.Desc
+	letters, letter, holders, troubles                                 *prometheus.Desc
 }
 
 func newGauges(n *Node) *gauges {
@@ -47,6 +48,7 @@ func newGauges(n *Node) *gauges {
 		windowEnd: desc("recall_ledger_recall_window_left_seconds", "Time until the first unsettled recall's window closes; absent without any."),
 		letters:   desc("recall_ledger_dead_letters", "Running recalls with refused commands, which can be issued again."),
 		letter:    desc("recall_ledger_dead_letter_oldest_seconds", "Time since the oldest of those recalls was accepted; 0 without any."),
+		troubles:  desc("recall_ledger_log_troubles", "Troubles of the cluster with the log, by kind and severity, as the last look found them.", "trouble", "severity"),
 		holders:   desc("recall_ledger_holders", "Devices that hold a push with an unsettled recall (at most 1000), by certainty.", "channel", "certainty"),
 	}
 }
@@ -55,7 +57,7 @@ func newGauges(n *Node) *gauges {
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.ready, g.lag, g.logBytes, g.logLimit, g.diskFree, g.diskTotal, g.stored, g.held, g.surveyed, g.running,
-		g.unsettled, g.open, g.ratio, g.oldest, g.windowEnd, g.letters, g.letter, g.holders,
+		g.unsettled, g.open, g.ratio, g.oldest, g.windowEnd, g.letters, g.letter, g.holders, g.troubles,
 	} {
 		to <- d
 	}
@@ -107,16 +109,26 @@ func (g *gauges) node(send func(*prometheus.Desc, float64, ...string)) {
 		ready = 1
 	}
 	send(g.ready, ready)
-	stats := g.n.projection.Stats()
-	send(g.stored, float64(stats.DiskBytes))
-	send(g.logLimit, float64(g.n.c.Log.MaxBytes))
-	if info, err := g.n.log.Info(ctx); err == nil {
-		send(g.logBytes, float64(info.Bytes))
-		behind := 0.0
-		if info.Last > stats.Applied.Seq && !stats.AppliedTime.IsZero() {
-			behind = max(g.n.c.Clock().Sub(stats.AppliedTime).Seconds(), 0)
+	var stored uint64
+	for _, p := range g.n.ledger.Parts() {
+		if p.Local != nil {
+			stored += p.Local.Stats().DiskBytes
 		}
-		send(g.lag, behind)
+	}
+	send(g.stored, float64(stored))
+	send(g.logLimit, float64(g.n.c.Log.MaxBytes))
+	if g.n.watch != nil {
+		count := map[[2]string]int{}
+		for _, f := range g.n.watch.Findings() {
+			count[[2]string{string(f.Trouble), f.Severity.String()}]++
+		}
+		for k, c := range count {
+			send(g.troubles, float64(c), k[0], k[1])
+		}
+	}
+	if size, behind, err := g.logs(ctx); err == nil {
+		send(g.logBytes, float64(size))
+		send(g.lag, behind.Seconds())
 	}
 	if disk, err := g.n.disk(); err == nil {
 		send(g.diskFree, float64(disk.Free))
@@ -132,13 +144,33 @@ func (g *gauges) node(send func(*prometheus.Desc, float64, ...string)) {
 	}
 }
 
+// logs returns the size of the log, and the age of the newest folded event of the
+// partition that is furthest behind; 0 when none is.
+func (g *gauges) logs(ctx context.Context) (size uint64, behind time.Duration, err error) {
+	for _, p := range g.n.ledger.Parts() {
+		var stats projections.Stats
+		if p.Local != nil { // the node that serves it says how far it is
+			stats = p.Local.Stats()
+		}
+		info, err := p.Log.Info(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		size += info.Bytes
+		if info.Last > stats.Applied.Seq && !stats.AppliedTime.IsZero() {
+			behind = max(behind, g.n.c.Clock().Sub(stats.AppliedTime))
+		}
+	}
+	return size, behind, nil
+}
+
 // count counts the apps that are held back, by channel.
 func (h *held) count() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := map[string]int{}
 	for _, list := range h.apps {
-		for _, channel := range list {
+		for _, channel := range names(list) {
 			n[channel]++
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // openHTTP builds the API and opens its listener.
 func (n *Node) openHTTP(ctx context.Context) error {
-	end, err := n.log.End(ctx)
+	end, err := n.ledger.End(ctx)
 	if err != nil {
 		return err
 	}
@@ -24,11 +24,13 @@ func (n *Node) openHTTP(ctx context.Context) error {
 	registry := prometheus.NewRegistry()
 	n.stats, n.survey = newMeters(registry), newSurvey(n, registry)
 	registry.MustRegister(newGauges(n))
+	rebuilds := newRebuilds(n)
+	n.jobs = append(n.jobs, job{"", rebuilds.Run})
 	s, err := api.New(api.Config{
-		Log: n.log, Projection: n.projection, Decider: n.decider, Committer: n.committer,
-		Clock: n.c.Clock, NewID: newID, Logger: n.c.Logger, Keys: n.c.keys(),
+		Ledger: n.ledger, Past: n.past, Projections: rebuilds, Clock: n.c.Clock, NewID: newID, Logger: n.c.Logger, Keys: n.c.keys(),
 		DevicePassword: n.secrets.Password, DeviceURL: n.DeviceURL(),
-		Ready: n.ready, Held: n.held.of, Disk: n.disk, LogLimit: n.c.Log.MaxBytes, Since: end, Credentials: n.vendors, Templates: n.texts, Version: n.c.Version, Registry: registry,
+		Ready: n.ready, Held: n.held.of, Disk: n.disk, LogLimit: n.logLimit(), Since: end, Credentials: n.vendors, Templates: n.texts, Version: n.c.Version, Registry: registry,
+		Tracer: n.c.Tracer,
 	})
 	if err != nil {
 		return err
@@ -86,16 +88,25 @@ func (n *Node) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	applied := n.projection.Applied()
-	if applied.Seq < n.since.Seq {
-		return fmt.Errorf("the projection is catching up: it is at %s and reads need %s", applied, n.since)
+	if err := n.trouble(); err != nil {
+		return err
 	}
-	end, err := n.log.End(ctx)
+	applied, parts := n.ledger.Applied(), n.ledger.Parts()
+	for _, since := range n.since {
+		// Whether it is ready for the others the nodes that serve them know.
+		if at := applied.Of(since.Partition); parts[since.Partition].Local != nil && at < since.Seq {
+			return fmt.Errorf("the projection is catching up: it is at %s and reads need %s", applied, n.since)
+		}
+	}
+	ends, err := n.ledger.End(ctx)
 	if err != nil {
 		return err
 	}
-	if lag := uint64(end.Seq) - min(uint64(applied.Seq), uint64(end.Seq)); lag > n.c.Recall.MaxLag {
-		return fmt.Errorf("the projection lags %d events behind the log, the limit is %d", lag, n.c.Recall.MaxLag)
+	for _, end := range ends {
+		at := applied.Of(end.Partition)
+		if lag := uint64(end.Seq - min(at, end.Seq)); parts[end.Partition].Local != nil && lag > n.c.Recall.MaxLag {
+			return fmt.Errorf("the projection lags %d events behind the log of partition %d, the limit is %d", lag, end.Partition, n.c.Recall.MaxLag)
+		}
 	}
 	return nil
 }

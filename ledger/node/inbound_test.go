@@ -36,7 +36,7 @@ func TestVendorCallback(t *testing.T) {
 			t.Errorf("%s = %d %s, want %d %s", call.path, status, got, call.status, call.body)
 		}
 	}
-	end, err := n.log.End(context.Background())
+	end, err := n.ledger.End(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

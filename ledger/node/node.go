@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,26 +15,28 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
-	"github.com/recall-ledger/recall-ledger/ledger"
-	"github.com/recall-ledger/recall-ledger/ledger/decision"
-	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
-	"github.com/recall-ledger/recall-ledger/ledger/facade/ums/callback"
-	"github.com/recall-ledger/recall-ledger/ledger/webhook"
-	"github.com/recall-ledger/recall-ledger/projections"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
+	"github.com/recall-ledger/recall-ledger/ledger/remote"
+	"github.com/recall-ledger/recall-ledger/ledger/replay"
 )
 
 // Node is an assembled ledger.
 type Node struct {
-	c          Config
-	lock       *os.File
-	server     *embedded.Server
-	conn       *jetstream.Conn
-	log        *jetstream.Log
-	projection *projections.Projection
-	committer  *events.Committer
-	decider    *decision.Decider
-	secrets    selfbuilt.Credentials
+	c Config
+	// name is node.id and something random, which keeps a node apart from its own
+	// past: what it held before a crash is another's until it expires.
+	name   string
+	lock   *os.File
+	server *embedded.Server
+	conn   *jetstream.Conn
+	// logs are those of all partitions, in order, and ledger is all of them.
+	logs   []*jetstream.Log
+	ledger *partition.Set
+	// elsewhere ask for the partitions that other nodes serve.
+	elsewhere []*remote.Client
+	past      *replay.Replays
+	secrets   selfbuilt.Credentials
 	// vendors are the credentials of the facades.
 	vendors *facade.Credentials
 	// texts are the templates their pushes name.
@@ -43,12 +44,19 @@ type Node struct {
 	// clients call the vendors of the channels, for emitters, by channel.
 	clients  vendorClients
 	emitters map[string]channels.Emitter
-	caller   *callback.Caller
-	webhooks *webhook.Caller
-	http     *http.Server
-	address  string
-	// since is the end of the log when the node started.
-	since  events.Position
+	// jobs act on the log; leases say which are this node's, nil when all are.
+	jobs   []job
+	leases *jetstream.Leases
+	// servers are those of an external log; watch looks for their troubles, and mover
+	// moves leaders, at the node that has the lease.
+	servers      *jetstream.Servers
+	watch, mover *jetstream.Watch
+	// exporting is nil when no spans are made.
+	exporting *exporting
+	http      *http.Server
+	address   string
+	// since are the ends of the logs when the node started.
+	since  events.Positions
 	stats  *meters
 	survey *survey
 	held   held
@@ -61,7 +69,10 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{c: c, clients: newVendorClients()}
+	n := &Node{c: c, name: c.Node.ID + "-" + newID(), clients: newVendorClients()}
+	if c.Tracing.Vendors {
+		n.clients.propagate()
+	}
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -75,6 +86,12 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	if n.emitters, err = n.c.emitters(n.clients); err != nil {
 		return err
+	}
+	if n.exporting, err = newExporting(ctx, &n.c); err != nil {
+		return err
+	}
+	if n.exporting != nil && n.c.Tracer == nil {
+		n.c.Tracer = n.exporting.provider.Tracer("github.com/recall-ledger/recall-ledger")
 	}
 	for _, v := range n.c.Vendors {
 		n.c.Logger.InfoContext(ctx, "a vendor is configured", "app", v.App, "channel", v.Channel)
@@ -96,36 +113,22 @@ func (n *Node) open(ctx context.Context) error {
 	if n.texts, err = facade.OpenTemplates(n.c.Data); err != nil {
 		return err
 	}
-	if err := n.connect(); err != nil {
+	if err := n.connect(ctx); err != nil {
 		return err
 	}
-	if n.log, err = jetstream.Open(ctx, jetstream.Config{Conn: n.conn, Settings: jetstream.Settings{
-		Replicas: n.c.NATS.Replicas, MaxAge: n.c.Log.MaxAge, MaxBytes: n.c.Log.MaxBytes,
-	}}); err != nil {
+	if err := n.openPartitions(ctx); err != nil {
 		return err
 	}
-	if n.projection, err = projections.Open(ctx, projections.Config{
-		Dir: n.c.projectionDir(), Log: n.log, Logger: n.c.Logger, Memory: n.c.Memory.Pushes, Cache: n.c.Memory.Cache,
-		Keep: n.c.Log.MaxAge,
-	}); err != nil {
+	if err := n.openPast(); err != nil {
 		return err
 	}
-	n.committer = events.NewCommitter(events.CommitterConfig{
-		Log: n.log, Folded: func() events.Seq { return n.projection.Applied().Seq }, Clock: n.c.Clock,
-	})
-	n.decider = decision.New(decision.Config{
-		Log: n.log, Projection: n.projection, Committer: n.committer,
-		Clock: n.c.Clock, NewID: newID, Window: n.c.Recall.Window,
-		Notice: cmp.Or(n.c.Recall.Notice, ledger.Notice(n.c.Recall.Language)),
-	})
+	if err := n.openLeases(ctx); err != nil {
+		return err
+	}
 	if err := n.openHTTP(ctx); err != nil {
 		return err
 	}
-	if n.caller, err = n.newCaller(); err != nil {
-		return err
-	}
-	n.webhooks, err = n.newWebhooks()
-	return err
+	return n.openJobs()
 }
 
 // Address returns the API's host:port.
@@ -180,10 +183,21 @@ func (n *Node) Run(ctx context.Context) error {
 			return err
 		})
 	}
-	run(&fold, foldCtx, n.projection.Run)
-	run(&write, writeCtx, n.committer.Run)
-	for _, f := range n.workers() {
-		run(&work, workCtx, f)
+	for _, p := range n.ledger.Parts() {
+		if p.Local != nil {
+			run(&fold, foldCtx, p.Local.Run)
+		}
+		run(&write, writeCtx, p.Committer.Run)
+	}
+	for _, c := range n.elsewhere {
+		run(&fold, foldCtx, c.Run)
+	}
+	if n.leases != nil {
+		// They are given back once the work under them has ended.
+		run(&write, writeCtx, n.leases.Run)
+	}
+	for _, j := range n.jobs {
+		run(&work, workCtx, n.alone(j))
 	}
 	outer.Go(func() error {
 		select {
@@ -213,41 +227,6 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// workers are the parts that act on the log.
-func (n *Node) workers() []func(context.Context) error {
-	planner := dispatch.NewPlanner(dispatch.PlannerConfig{Log: n.log, Projection: n.projection, Clock: n.c.Clock, Logger: n.c.Logger})
-	list := []func(context.Context) error{planner.Run}
-	seen := map[string]bool{}
-	for _, row := range channels.Rows() {
-		if seen[row.Channel] {
-			continue
-		}
-		seen[row.Channel] = true
-		emitter := n.c.Emitters[row.Channel]
-		switch {
-		case emitter != nil:
-		case row.Channel == selfbuilt.Channel:
-			emitter = selfbuilt.Emitter{Conn: n.conn}
-		default:
-			// Nil, and so unsupported, where the channel has no adapter.
-			emitter = n.emitters[row.Channel]
-		}
-		w := dispatch.NewWorker(dispatch.WorkerConfig{
-			Log: n.log, Queue: n.log, Projection: n.projection, Committer: n.committer, Clock: n.c.Clock,
-			Logger: n.c.Logger, Channel: row.Channel, Emitter: emitter, Observer: n.observer(),
-		})
-		list = append(list, w.Run)
-	}
-	service := &selfbuilt.Service{Conn: n.conn, Logger: n.c.Logger, Backend: &devices{
-		log: n.log, committer: n.committer, projection: n.projection, clock: n.c.Clock,
-	}}
-	list = append(list, service.Run, n.caller.Run, n.webhooks.Run, n.survey.Run)
-	if n.server != nil {
-		list = append(list, func(ctx context.Context) error { return n.server.Watch(ctx, healthEvery) })
-	}
-	return list
-}
-
 // close gives everything back, in the order that keeps what was accepted.
 func (n *Node) close() error {
 	var errs []error
@@ -255,8 +234,15 @@ func (n *Node) close() error {
 		errs = append(errs, n.http.Close())
 	}
 	n.clients.close()
-	if n.projection != nil {
-		errs = append(errs, n.projection.Close())
+	if n.past != nil {
+		errs = append(errs, n.past.Close())
+	}
+	if n.ledger != nil {
+		for _, p := range n.ledger.Parts() {
+			if p.Local != nil {
+				errs = append(errs, p.Local.Close())
+			}
+		}
 	}
 	if n.conn != nil {
 		n.conn.Close()
@@ -264,6 +250,7 @@ func (n *Node) close() error {
 	if n.server != nil {
 		n.server.Stop()
 	}
+	n.exporting.close()
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())
 	}

@@ -61,7 +61,7 @@ func start(t *testing.T, c Config) (n *Node, client *api.Client, stop func()) {
 }
 
 // publish stores events and returns the position of the last.
-func publish(t *testing.T, c *api.Client, lines ...string) events.Position {
+func publish(t *testing.T, c *api.Client, lines ...string) events.Positions {
 	t.Helper()
 	a, err := c.Publish(context.Background(), "application/x-ndjson", strings.NewReader(strings.Join(lines, "\n")))
 	if err != nil || len(a.Refused) > 0 {
@@ -131,6 +131,7 @@ func TestExternalServer(t *testing.T) {
 	o := &server.Options{
 		Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
 		JetStreamMaxStore: 128 << 30, JetStreamMaxMemory: 1 << 20, MaxPayload: 2 << 20, Username: "recall", Password: "secret",
+		HTTPHost: "127.0.0.1", HTTPPort: -1,
 	}
 	s, err := server.NewServer(o)
 	if err != nil {
@@ -147,6 +148,11 @@ func TestExternalServer(t *testing.T) {
 		t.Errorf("a wrong password: got %v, want a hint at the credentials", err)
 	}
 	c.NATS.Password = "secret"
+	// Whether it syncs always is not known without asking the server itself (L1).
+	if _, err := Start(context.Background(), c); err == nil || !strings.Contains(err.Error(), "nats.monitors") {
+		t.Errorf("a server nobody may ask: got %v, want a hint at nats.monitors", err)
+	}
+	c.NATS.Monitors = "http://" + s.MonitorAddr().String()
 	_, client, stop := start(t, c)
 	publish(t, client,
 		`{"kind":"push.created","push":"p1","data":{"audience":{"kind":"all"}}}`,
@@ -213,6 +219,12 @@ func TestValidate(t *testing.T) {
 		{"no window", func(c *Config) { c.Recall.Window = 0 }, "recall.window"},
 		{"replicas without a cluster", func(c *Config) { c.NATS.Replicas = 3 }, "nats.replicas"},
 		{"even replicas", func(c *Config) { c.NATS.Replicas, c.NATS.URL = 2, "nats://x" }, "nats.replicas"},
+		{"partitions", func(c *Config) { c.Node.Partitions, c.NATS.URL = "0,2-3,63", "nats://x" }, ""},
+		{"partitions of a node that is alone", func(c *Config) { c.Node.Partitions = "0" }, `node.partitions: is "0", but the embedded server`},
+		{"partitions that are none", func(c *Config) { c.Node.Partitions, c.NATS.URL = "0,x", "nats://x" }, `node.partitions: "0,x" is neither`},
+		{"partitions backwards", func(c *Config) { c.Node.Partitions, c.NATS.URL = "3-1", "nats://x" }, `node.partitions: "3-1" is neither`},
+		{"partitions without one", func(c *Config) { c.Node.Partitions, c.NATS.URL = "1,", "nats://x" }, `node.partitions: "1," is neither`},
+		{"too many partitions", func(c *Config) { c.Node.Partitions, c.NATS.URL = "0-64", "nats://x" }, "names partition 64; there are at most 64"},
 		{"tiny log", func(c *Config) { c.Log.MaxBytes = 1 }, "log.max_bytes"},
 		{"facade without a secret", func(c *Config) { c.Facades = []FacadeConfig{{Facade: "ums", ID: "k", App: "shop"}} }, "facades[0].secret: is missing"},
 		{"bad key", func(c *Config) { c.Keys = []KeyConfig{{ID: "k"}} }, "keys[0]"},

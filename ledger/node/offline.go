@@ -7,15 +7,12 @@ import (
 	"os"
 
 	"github.com/recall-ledger/recall-ledger/events"
-	"github.com/recall-ledger/recall-ledger/events/jetstream"
 )
 
 // Offline is the data of a node that does not run: its log, for reading, and
 // where its projection is.
 type Offline struct {
 	n *Node
-	// Projection is the folder of the projection; it may not be there.
-	Projection string
 }
 
 // OpenOffline opens the data of a node that is stopped, and keeps one from
@@ -25,12 +22,12 @@ func OpenOffline(ctx context.Context, c Config) (*Offline, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.NATS.URL == "" {
+	if !c.NATS.external() {
 		if _, err := os.Stat(c.logDir()); err != nil {
 			return nil, fmt.Errorf("there is no log in %s: %w", c.Data, err)
 		}
 	}
-	o := &Offline{n: &Node{c: c, clients: newVendorClients()}, Projection: c.projectionDir()}
+	o := &Offline{n: &Node{c: c, clients: newVendorClients()}}
 	// Nobody connects to what is only read.
 	o.n.c.Devices.Listen = ""
 	if err := o.open(ctx); err != nil {
@@ -45,17 +42,23 @@ func (o *Offline) open(ctx context.Context) error {
 	if n.lock, err = lock(n.c.Data); err != nil {
 		return err
 	}
-	if err := n.connect(); err != nil {
+	if err := n.connect(ctx); err != nil {
 		return err
 	}
-	n.log, err = jetstream.Open(ctx, jetstream.Config{Conn: n.conn, Settings: jetstream.Settings{
-		Replicas: n.c.NATS.Replicas, MaxAge: n.c.Log.MaxAge, MaxBytes: n.c.Log.MaxBytes,
-	}})
-	return err
+	return n.openLogs(ctx)
 }
 
-// Log is the log. It must not be written to.
-func (o *Offline) Log() events.Log { return o.n.log }
+// Logs are those of all partitions, in order. They must not be written to.
+func (o *Offline) Logs() []events.Log {
+	list := make([]events.Log, len(o.n.logs))
+	for i, l := range o.n.logs {
+		list[i] = l
+	}
+	return list
+}
+
+// Projection is the folder of a partition's projection; it may not be there.
+func (o *Offline) Projection(partition int) string { return o.n.c.projectionDir(partition) }
 
 // Close gives the data back.
 func (o *Offline) Close() error { return o.n.close() }

@@ -17,7 +17,8 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/api"
 )
 
-// flood publishes packed facts without a pause until it is stopped.
+// flood publishes packed facts without a pause until it is stopped. What is
+// refused is offered again: making another would cost more than the node has left.
 type flood struct {
 	client *api.Client
 	// next is the next notification; accepted counts those of events that were
@@ -51,14 +52,15 @@ func (f *flood) body() string {
 }
 
 func (f *flood) run(ctx context.Context) {
+	body := f.body()
 	for ctx.Err() == nil {
-		body := f.body()
 		// What has begun is finished, so that it is known whether it was taken.
 		a, err := f.client.Publish(context.WithoutCancel(ctx), api.TypeNDJSON, strings.NewReader(body))
 		var p *api.Problem
 		switch {
 		case err == nil:
 			f.accepted.Add(int64(a.Accepted) * floodDevices)
+			body = f.body()
 		case errors.As(err, &p) && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) && p.RetryAfter > 0:
 			f.refused.Add(1)
 		default:
@@ -69,7 +71,7 @@ func (f *flood) run(ctx context.Context) {
 }
 
 // last publishes one more event as soon as the node takes it.
-func (f *flood) last(ctx context.Context) (events.Position, error) {
+func (f *flood) last(ctx context.Context) (events.Positions, error) {
 	for {
 		a, err := f.client.Publish(ctx, api.TypeNDJSON, strings.NewReader(`{"kind":"display.shown","push":"last","data":{"channel":"fcm","devices":["d"]}}`))
 		var p *api.Problem

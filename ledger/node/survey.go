@@ -33,8 +33,8 @@ type survey struct {
 
 	// looking is held by the survey under way.
 	looking sync.Mutex
-	// read is the last sequence whose clicks were counted.
-	read events.Seq
+	// read are the last positions whose clicks were counted.
+	read events.Positions
 	// known are the running recalls as of the last survey, by app and id.
 	known map[[2]string]standing
 
@@ -68,7 +68,7 @@ type figures struct {
 
 func newSurvey(n *Node, r prometheus.Registerer) *survey {
 	s := &survey{
-		n: n, read: n.since.Seq,
+		n: n, read: n.since,
 		clear: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "recall_ledger_time_to_clear_seconds",
 			Help:    "Time from the acceptance of a recall until 99 % of its devices on the slowest channel had their outcome, of recalls that settled.",
@@ -106,8 +106,8 @@ func (s *survey) Run(ctx context.Context) error {
 func (s *survey) look(ctx context.Context) error {
 	s.looking.Lock()
 	defer s.looking.Unlock()
-	upTo := s.n.projection.Applied().Seq
-	work, err := s.n.projection.Open()
+	upTo := s.n.ledger.Applied()
+	work, err := s.n.ledger.Open()
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *survey) look(ctx context.Context) error {
 			continue
 		}
 		// What was completed since had settled before.
-		if v, err := s.n.projection.Recall(id[0], id[1]); err != nil {
+		if v, err := s.n.ledger.Recall(id[0], id[1]); err != nil {
 			return err
 		} else if v != nil && v.State == ledger.Completed {
 			s.cleared(v)
@@ -151,7 +151,7 @@ func (s *survey) recall(f *figures, w *projections.Work, pushes map[[2]string]bo
 		f.window = earliest(f.window, w.Deadline)
 	}
 	if w.Open > 0 && f.unsettled <= surveyDetails || w.Open == 0 && !now.settled {
-		v, err := s.n.projection.Recall(w.App, w.Recall)
+		v, err := s.n.ledger.Recall(w.App, w.Recall)
 		if err != nil || v == nil {
 			return now, err
 		}
@@ -183,7 +183,7 @@ func (s *survey) underWay(f *figures, v *projections.Recall, pushes map[[2]strin
 	if pushes[[2]string{v.App, v.Push}] {
 		return nil
 	}
-	p, err := s.n.projection.Push(v.App, v.Push, f.at)
+	p, err := s.n.ledger.Push(v.App, v.Push, f.at)
 	if err != nil || p == nil {
 		return err
 	}
@@ -223,18 +223,21 @@ func (s *survey) cleared(v *projections.Recall) {
 
 // countClicks counts the clicks that came since the last survey on pushes whose
 // recall runs.
-func (s *survey) countClicks(ctx context.Context, upTo events.Seq, pushes map[[2]string]bool) error {
-	if upTo <= s.read {
-		return nil
+func (s *survey) countClicks(ctx context.Context, upTo events.Positions, pushes map[[2]string]bool) error {
+	apps := map[string]bool{}
+	for p := range pushes {
+		apps[p[0]] = true
 	}
-	if len(pushes) > 0 {
-		r := events.Range{From: s.read + 1, To: upTo, Filter: clickFilter(s.n.log.Partition())}
-		apps := map[string]bool{}
-		for p := range pushes {
-			apps[p[0]] = true
+	for _, p := range s.n.ledger.Parts() {
+		if len(pushes) == 0 {
+			break
 		}
-		if err := s.n.log.Read(ctx, r, func(m events.Message) error {
-			defer func() { s.read = m.Seq }() // what was counted is not counted again
+		r := events.Range{From: s.read.Of(p.Number()) + 1, To: upTo.Of(p.Number()), Filter: clickFilter(p.Number())}
+		if r.To < r.From {
+			continue
+		}
+		if err := p.Log.Read(ctx, r, func(m events.Message) error {
+			defer func() { s.read = s.read.Merge(events.Positions{m.Position}) }() // what was counted is not counted again
 			// The app stands in the subject, so others need not be decoded.
 			if tokens := strings.SplitN(m.Subject, ".", 5); len(tokens) < 5 || !apps[tokens[3]] {
 				return nil
@@ -248,7 +251,7 @@ func (s *survey) countClicks(ctx context.Context, upTo events.Seq, pushes map[[2
 			return err
 		}
 	}
-	s.read = upTo
+	s.read = s.read.Merge(upTo)
 	return nil
 }
 
@@ -258,7 +261,7 @@ func (s *survey) click(m events.Message, e *events.Event) error {
 	if !ok || e.Kind != events.ClickClicked {
 		return nil
 	}
-	state, err := s.n.projection.State(e.App, e.Push, events.Scope{})
+	state, err := s.n.ledger.State(e.App, e.Push, events.Scope{})
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func TestSurvey(t *testing.T) {
 		`recall_ledger_clicks_after_recall_total{channel="vivo"}`: "2",
 	}
 	check(look(), want)
-	n.held.note("shop", "vivo", true)
+	n.held.note("shop", "vivo", 0, true)
 	want[`recall_channel_held_apps{channel="vivo"}`] = "1"
 	check(look(), want) // nothing counts twice
 	if err := client.Abort(ctx, a.Recall, ""); err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/ledger/webhook"
 )
 
@@ -25,15 +26,15 @@ func (c *Config) receivers() []webhook.Receiver {
 	return list
 }
 
-// newWebhooks returns what tells services of recalls. Its connections are its own:
+// newWebhooks returns what tells services of the recalls of a partition. Its connections are its own:
 // a receiver that answers late takes none from the channels.
-func (n *Node) newWebhooks() (*webhook.Caller, error) {
+func (n *Node) newWebhooks(p *partition.Part) (*webhook.Caller, error) {
 	return webhook.New(webhook.Config{
-		Partition: n.log.Partition(), Queue: n.log, Projection: n.projection, Receivers: n.c.receivers(),
+		Partition: p.Number(), Queue: p.Queue, Projection: p.Local, Receivers: n.c.receivers(),
 		Client: &http.Client{Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: webhook.Calls,
 		}},
-		Clock: n.c.Clock, Logger: n.c.Logger, Observer: n.stats.tellers(),
+		Clock: n.c.Clock, Logger: n.c.Logger, Observer: n.stats.tellers(), Tracer: n.c.Tracer,
 	})
 }
 

@@ -121,22 +121,22 @@ func (s *stage) unlock(ctx context.Context, c *scene) error {
 }
 
 // report publishes events of a push and returns the position of the last.
-func (s *stage) report(ctx context.Context, push string, list ...*events.Event) (events.Position, error) {
+func (s *stage) report(ctx context.Context, push string, list ...*events.Event) (events.Positions, error) {
 	var lines []byte
 	for _, e := range list {
 		e.App, e.Push, e.Time = appName, push, s.c.Clock()
 		var err error
 		if lines, err = events.Append(lines, e); err != nil {
-			return events.Position{}, err
+			return nil, err
 		}
 		lines = append(lines, '\n')
 	}
 	a, err := s.client.Publish(ctx, api.TypeNDJSON, bytes.NewReader(lines))
 	if err != nil {
-		return events.Position{}, fmt.Errorf("publish: %w", err)
+		return nil, fmt.Errorf("publish: %w", err)
 	}
 	if len(a.Refused) > 0 {
-		return events.Position{}, fmt.Errorf("publish: event %d: %s: %s", a.Refused[0].Index, a.Refused[0].Field, a.Refused[0].Reason)
+		return nil, fmt.Errorf("publish: event %d: %s: %s", a.Refused[0].Index, a.Refused[0].Field, a.Refused[0].Reason)
 	}
 	return a.Position, nil
 }

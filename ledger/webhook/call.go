@@ -13,6 +13,10 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/recall-ledger/recall-ledger/ledger/tracing"
 )
 
 // failure is a call that was not taken. Its text holds neither the URL nor
@@ -40,6 +44,21 @@ func sign(key []byte, id, timestamp string, body []byte) string {
 
 // call makes one call, nil when the receiver took it.
 func (r *receiver) call(ctx context.Context, n *notice) *failure {
+	ctx, span, next := tracing.Follow(ctx, r.c.Tracer, n.TraceParent, tracing.Webhook, trace.SpanKindClient)
+	if span.IsRecording() {
+		span.SetAttributes(tracing.App.String(r.App), tracing.Push.String(n.Subject), tracing.Recall.String(n.Data.Recall), tracing.Event.String(n.Type))
+	}
+	f := r.post(ctx, n, next)
+	var err error
+	if f != nil {
+		err = f
+	}
+	tracing.End(span, err)
+	return f
+}
+
+// post sends a notice, with a trace context if there is one.
+func (r *receiver) post(ctx context.Context, n *notice, traceparent string) *failure {
 	body, err := n.body()
 	if err != nil {
 		return &failure{text: "the body could not be written", err: err}
@@ -54,6 +73,9 @@ func (r *receiver) call(ctx context.Context, n *notice) *failure {
 	req.Header.Set("Webhook-Id", n.ID)
 	req.Header.Set("Webhook-Timestamp", timestamp)
 	req.Header.Set("Webhook-Signature", sign(r.key(), n.ID, timestamp, body))
+	if traceparent != "" {
+		req.Header.Set(tracing.Header, traceparent)
+	}
 	resp, err := r.c.Client.Do(req)
 	if err != nil {
 		var wrapped *url.Error

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
@@ -80,6 +82,8 @@ type Config struct {
 	Clock    func() time.Time
 	Logger   *slog.Logger
 	Observer Observer
+	// Tracer begins a span for each call; nil makes none.
+	Tracer trace.Tracer
 }
 
 // What became of an event, for Observer.

@@ -188,7 +188,7 @@ func TestSettledBeforeCompleted(t *testing.T) {
 	late := w.put("shop", "p", events.DisplayShown, &events.Fact{Channel: "vivo", Devices: []string{"late"}})
 	again := func(seq events.Seq) {
 		t.Helper()
-		if err := w.Desk.Projection.Wait(w.ctx, seq); err != nil {
+		if err := w.Part.Local.Wait(w.ctx, seq); err != nil {
 			t.Fatal(err)
 		}
 		for len(s.refused) > 0 {

@@ -33,6 +33,10 @@
 //	recall.refused    a recall was not accepted: data.action, scope, by, code, first
 //	                  (the recall in the way), position
 //
+// Where the recall was accepted in a trace, traceparent is that (CloudEvents,
+// extensions/distributed-tracing.md), and the header traceparent that of the call, or
+// the same where the node makes no spans.
+//
 // recall.settled is no event of the log. It is what the projection says, looked at
 // from the acceptance on after each quarter of the recall's age, at least a second
 // and at most a minute, so it comes late by that much. There is one for each recall:

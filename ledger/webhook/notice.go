@@ -33,7 +33,10 @@ type notice struct {
 	Subject         string    `json:"subject"`
 	Time            time.Time `json:"time"`
 	DataContentType string    `json:"datacontenttype"`
-	Data            data      `json:"data"`
+	// TraceParent is of the Distributed Tracing extension: that of the recall, the
+	// same in every call.
+	TraceParent string `json:"traceparent,omitempty"`
+	Data        data   `json:"data"`
 }
 
 // data is what the types say, each some of it; see the package's comment.
@@ -74,7 +77,7 @@ func newNotice(kind, app, push, of string, at time.Time) *notice {
 // newRecallNotice begins a notice of a recall.
 func newRecallNotice(kind string, v *projections.Recall, at time.Time) *notice {
 	n := newNotice(kind, v.App, v.Push, v.Recall, at)
-	n.Data = data{Recall: v.Recall, Action: v.Action, Scope: v.Scope}
+	n.TraceParent, n.Data = v.Trace, data{Recall: v.Recall, Action: v.Action, Scope: v.Scope}
 	return n
 }
 

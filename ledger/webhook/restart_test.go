@@ -100,7 +100,7 @@ func TestForeignMessages(t *testing.T) {
 		head + `,"kind":"recall.completed","data":{"recall":"unknown"}}`,
 		`{"v":1,"app":"bank","push":"p","time":"2026-11-20T09:41:35Z","kind":"recall.aborted","data":{"recall":"r"}}`,
 	} {
-		if _, err := w.Desk.Log.Append(w.ctx, []events.Record{{Subject: subject, Data: []byte(body)}}); err != nil {
+		if _, err := w.Part.Log.Append(w.ctx, []events.Record{{Subject: subject, Data: []byte(body)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -127,7 +127,7 @@ func TestWaiting(t *testing.T) {
 	s := w.listen()
 	w.push("shop", "p", "a")
 	r := newReceiver(&Config{
-		Projection: w.Desk.Projection, Clock: w.Now, Logger: w.Desk.Logger, Client: http.DefaultClient,
+		Projection: w.Part.Local, Clock: w.Now, Logger: w.Desk.Logger, Client: http.DefaultClient,
 		Observer: Observer{Ended: func(kind, result string) { w.results <- kind + " " + result }},
 	}, s.receiver(), 0)
 	defer http.DefaultClient.CloseIdleConnections()
@@ -161,7 +161,7 @@ func (d first) Attempt() int            { return 1 }
 func handOut(w *world, seq events.Seq) events.Delivery {
 	w.T.Helper()
 	var d first
-	if err := w.Desk.Log.Read(w.ctx, events.Range{From: seq, To: seq}, func(m events.Message) error { d.m = m; return nil }); err != nil {
+	if err := w.Part.Log.Read(w.ctx, events.Range{From: seq, To: seq}, func(m events.Message) error { d.m = m; return nil }); err != nil {
 		w.T.Fatal(err)
 	}
 	return d

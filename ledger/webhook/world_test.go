@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) tell(list ...Receiver) (stop func()) {
 	w.T.Helper()
 	c := facadetest.Must(New(Config{
-		Partition: w.Desk.Log.Partition(), Queue: hasty{w.Desk.Log.(events.Queue), w}, Projection: w.Desk.Projection, Receivers: list,
+		Partition: w.Part.Log.Partition(), Queue: hasty{w.Part.Log.(events.Queue), w}, Projection: w.Part.Local, Receivers: list,
 		Client: &http.Client{Transport: &http.Transport{}}, Clock: w.Now, Logger: w.Desk.Logger,
 		Observer: Observer{Ended: func(kind, result string) { w.results <- kind + " " + result }},
 	}))(w.T)
@@ -96,7 +96,7 @@ func (w *world) put(app, push string, k events.Kind, d events.Data) events.Seq {
 	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.Now()}, Data: d}
 	b := facadetest.Must(events.Encode(e))(w.T)
 	r := events.Record{Subject: events.Subject(0, app, k, push, channel), Data: b}
-	return facadetest.Must(w.Desk.Log.Append(w.ctx, []events.Record{r}))(w.T).Seq
+	return facadetest.Must(w.Part.Log.Append(w.ctx, []events.Record{r}))(w.T).Seq
 }
 
 // push stores a push that devices have.

@@ -1,5 +1,5 @@
 import { h, put, keyed, number, percent, span, size, ago, chip, note } from "./dom.js";
-import { getQuery, path, live } from "./api.js";
+import { get, getQuery, path, live } from "./api.js";
 import { status } from "./words.js";
 import { to, online } from "./app.js";
 import { segments, Pace } from "./progress.js";
@@ -51,9 +51,12 @@ export function alerts(x, here) {
   return list;
 }
 
-function strip(x) {
+// asOf says up to where figures are; of several partitions x is the one furthest behind.
+export const asOf = (partitions) => (partitions > 1 ? `, furthest behind of ${partitions} partitions` : "");
+
+function strip(x, partitions) {
   const disk = x.disk ? ` · disk ${size(x.disk.free_bytes)} free` : "";
-  return h("p", { class: "muted small" }, `Figures as of position ${x.applied}, lag ${number(x.lag)} ${x.lag === 1 ? "event" : "events"} · log ${size(x.log_bytes)}`
+  return h("p", { class: "muted small" }, `Figures as of position ${x.applied}${asOf(partitions)}, lag ${number(x.lag)} ${x.lag === 1 ? "event" : "events"} · log ${size(x.log_bytes)}`
     + (x.log_limit_bytes ? ` of ${size(x.log_limit_bytes)}` : "") + disk + ` · ${number(x.dead_letters)} dead letters · ${number(x.stats.quarantined)} quarantined · `,
   h("a", { href: to("health") }, "Health"));
 }
@@ -66,7 +69,11 @@ export function overview(main) {
   put(main, h("h1", { class: "unseen" }, "Pushes"), warnings, going,
     h("form", { class: "search", role: "search", onsubmit: (e) => { e.preventDefault(); look(); } }, search, h("button", { type: "submit" }, "Search")),
     found, said, list, foot);
-  let asked = "", limit = 50;
+  let asked = "", limit = 50, partitions = 1, last;
+  get("positions").then((a) => {
+    partitions = a.partitions.length;
+    if (partitions > 1 && last) draw(last);
+  }, () => {}); // the overview tells what is wrong
   const feed = live(() => path("overview") + "?" + new URLSearchParams(asked ? { limit, search: asked } : { limit }), { overview: draw }, online);
 
   function goingCard(r) {
@@ -79,6 +86,7 @@ export function overview(main) {
   }
 
   function draw(v) {
+    last = v;
     put(warnings, alerts(v.health));
     put(going, v.recalls.length > 0 && h("h2", {}, "Under way"), v.recalls.map(goingCard));
     keyed(list, v.pushes, (p) => p.push, row);
@@ -86,7 +94,7 @@ export function overview(main) {
     const many = v.more ? ` There are more; search for them.` : "";
     said.textContent = asked ? `${v.pushes.length} of the newest ${number(v.searched)} pushes match.` + (v.more ? " Older or further ones are not listed." : "")
       : v.pushes.length === 0 ? "No push yet. Publish one, and it appears here." : `${v.pushes.length === 1 ? "1 push" : number(v.pushes.length) + " pushes"}, newest first.` + many;
-    put(foot, v.more && limit < most && h("p", {}, h("button", { "data-key": "more", onclick: () => { limit = most; feed.again(); } }, "Show more")), strip(v.health));
+    put(foot, v.more && limit < most && h("p", {}, h("button", { "data-key": "more", onclick: () => { limit = most; feed.again(); } }, "Show more")), strip(v.health, partitions));
   }
 
   async function look() {

@@ -17,7 +17,7 @@ export function recall(main, id) {
   const head = h("div", { class: "head" }), progress = h("section", { class: "panel" }), lanes = h("ul", { class: "bare" }), about = h("section", { class: "panel" }), acts = h("div"), wrong = h("div");
   const back = h("p", { class: "small" }, h("a", { href: to("") }, "← All pushes"));
   put(main, back, wrong, head, progress, h("section", { class: "panel" }, h("h2", {}, "By channel"), lanes), about, h("section", { class: "panel" }, h("h2", {}, "Report and actions"), acts));
-  let settled, acted = "";
+  let settled, drawn = false;
 
   function draw(r) {
     document.title = `${percent(r.percent)} ${r.push} – Recall Ledger`;
@@ -35,32 +35,38 @@ export function recall(main, id) {
       r.scope?.device && ["Scope", "device " + r.scope.device], r.scope?.user && ["Scope", "user " + r.scope.user], ["Position", r.position], ["Window", [when(r.deadline), late]],
       r.closed_at && ["Closed", when(r.closed_at)], r.replacement && ["New push", h("a", { href: to("push", r.replacement.push) }, r.replacement.push)],
       ["Planned", number(r.total.planned)], ["Late", number(r.total.late)]].filter(Boolean).map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)])));
-    const key = r.state + (r.total.refused > 0);
-    if (key !== acted) { acted = key; drawActs(r); }
+    drawn = true;
+    drawActs(r);
     if (settled === false && r.settled) say(`The recall of ${r.push} is settled: 100 percent.`);
     settled = r.settled;
   }
 
+  // They are made once: who is typing a reason must not lose it because the first
+  // command was refused meanwhile.
+  const reason = h("input", { id: "abort-reason", maxlength: 256, placeholder: "why it is stopped", "aria-label": "Reason of the abort", autocomplete: "off" });
+  const act = (f) => async (e) => {
+    e.target.disabled = true;
+    put(wrong);
+    try { await f(); } catch (refusal) { put(wrong, note("bad", refusal.message)); }
+    e.target.disabled = false;
+    look();
+  };
+  const redrive = h("p", {}, h("button", { onclick: act(async () => { const a = await post({}, "recalls", id, "redrive"); say(`${a.devices} commands issued again.`); }) }, "Re-drive what was refused"),
+    h("span", { class: "small muted" }, " issues those commands once more"));
+  const abort = h("details", {}, h("summary", {}, "Abort this recall"), h("p", { class: "muted small" }, "What was carried out stays so. Devices without a command keep the push."),
+    h("div", { class: "search" }, reason, h("button", { class: "danger", onclick: act(() => post({ reason: reason.value }, "recalls", id, "abort")) }, "Abort")));
+  redrive.hidden = abort.hidden = true;
+  put(acts, h("p", { class: "row" }, h("a", { class: "button", href: report(id, ".csv"), download: true, id: "report-csv" }, "Every device, CSV"), h("a", { class: "button", href: report(id, ".ndjson"), download: true }, "Every device, NDJSON"),
+    h("a", { class: "button", href: report(id, ".json"), download: true }, "The account, JSON")), redrive, abort);
+
   function drawActs(r) {
-    const reason = h("input", { id: "abort-reason", maxlength: 256, placeholder: "why it is stopped", "aria-label": "Reason of the abort", autocomplete: "off" });
-    const act = (f) => async (e) => {
-      e.target.disabled = true;
-      put(wrong);
-      try { await f(); } catch (refusal) { put(wrong, note("bad", refusal.message)); }
-      e.target.disabled = false;
-      look();
-    };
-    const running = r.state === "running";
-    put(acts, h("p", { class: "row" }, h("a", { class: "button", href: report(id, ".csv"), download: true, id: "report-csv" }, "Every device, CSV"), h("a", { class: "button", href: report(id, ".ndjson"), download: true }, "Every device, NDJSON"),
-      h("a", { class: "button", href: report(id, ".json"), download: true }, "The account, JSON")),
-    running && may("recall") && r.total.refused > 0 && h("p", {}, h("button", { onclick: act(async () => { const a = await post({}, "recalls", id, "redrive"); say(`${a.devices} commands issued again.`); }) }, "Re-drive what was refused"),
-      h("span", { class: "small muted" }, " issues those commands once more")),
-    running && may("recall") && h("details", {}, h("summary", {}, "Abort this recall"), h("p", { class: "muted small" }, "What was carried out stays so. Devices without a command keep the push."),
-      h("div", { class: "search" }, reason, h("button", { class: "danger", onclick: act(() => post({ reason: reason.value }, "recalls", id, "abort")) }, "Abort"))));
+    const open = r.state === "running" && may("recall");
+    redrive.hidden = !(open && r.total.refused > 0);
+    abort.hidden = !open;
   }
 
   async function look() {
-    try { draw(await get("recalls", id)); } catch (refusal) { if (!acted) put(main, note("bad", refusal.message), h("p", {}, h("a", { href: to("") }, "← All pushes"))); else put(wrong, note("bad", refusal.message)); }
+    try { draw(await get("recalls", id)); } catch (refusal) { if (!drawn) put(main, note("bad", refusal.message), h("p", {}, h("a", { href: to("") }, "← All pushes"))); else put(wrong, note("bad", refusal.message)); }
   }
 
   const feed = live(() => path("recalls", id, "watch"), { progress: (r, stop) => { draw(r); if (r.state !== "running") { stop(); online(true); } } }, online);

@@ -7,16 +7,16 @@ import (
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
-// End returns the end of the log.
+// End returns the end of the first partition's log.
 func (n *Node) End() events.Position {
 	n.T.Helper()
-	return Must(n.Desk.Log.End(context.Background()))(n.T)
+	return Must(n.Part.Log.End(context.Background()))(n.T)
 }
 
 // Fold waits until the projection has applied a position.
 func (n *Node) Fold(pos events.Position) {
 	n.T.Helper()
-	if err := n.Desk.Projection.Wait(context.Background(), pos.Seq); err != nil {
+	if err := n.Desk.Ledger.Wait(context.Background(), events.Positions{pos}); err != nil {
 		n.T.Fatal(err)
 	}
 }
@@ -33,8 +33,9 @@ func (n *Node) Append(app, push string, k events.Kind, data events.Data) events.
 	if c, ok := data.(*events.Command); ok {
 		channel = c.Channel
 	}
-	record := events.Record{Subject: events.Subject(n.Desk.Log.Partition(), app, k, push, channel), Data: Must(events.Encode(e))(n.T)}
-	pos := Must(n.Desk.Log.Append(context.Background(), []events.Record{record}))(n.T)
+	log := n.Desk.Ledger.Of(app, push).Log
+	record := events.Record{Subject: events.Subject(log.Partition(), app, k, push, channel), Data: Must(events.Encode(e))(n.T)}
+	pos := Must(log.Append(context.Background(), []events.Record{record}))(n.T)
 	n.Fold(pos)
 	return pos
 }

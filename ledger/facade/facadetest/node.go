@@ -19,6 +19,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/facade"
+	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	// Log needs no connection, Committer no log.
 	Log       jetstream.Config
 	Committer events.CommitterConfig
+	// Partitions is how many the ledger has. Default 1.
+	Partitions int
 	// Stuck leaves the committer standing: what is published waits.
 	Stuck bool
 	// ReadTimeout is that of the http.Server; 0 is none.
@@ -39,6 +42,8 @@ type Node struct {
 	T testing.TB
 	*Clock
 	Desk *facade.Desk
+	// Part is the ledger's first partition, as a rule its only one.
+	Part *partition.Part
 	// HTTP is what Serve started.
 	HTTP *httptest.Server
 	// StopCommitter, CloseLog and StopServer take away what writes, the
@@ -79,11 +84,15 @@ func Start(t testing.TB, c Config) *Node {
 	t.Cleanup(n.CloseLog)
 
 	c.Log.Conn = conn
-	log := Must(jetstream.Open(context.Background(), c.Log))(t)
-	projection := Must(projections.Open(context.Background(), projections.Config{Dir: t.TempDir(), Log: log, Cache: 8 << 20}))(t)
-	c.Committer.Log = log
-	committer := events.NewCommitter(c.Committer)
-	n.run(projection, committer, c.Stuck)
+	var parts []*partition.Part
+	for _, log := range Must(jetstream.OpenAll(context.Background(), c.Log, max(c.Partitions, 1)))(t) {
+		projection := Must(projections.Open(context.Background(), projections.Config{Dir: t.TempDir(), Log: log, Cache: 8 << 20}))(t)
+		c.Committer.Log = log
+		committer := events.NewCommitter(c.Committer)
+		n.run(projection, committer, c.Stuck)
+		parts = append(parts, &partition.Part{Log: log, Queue: log, Local: projection, Committer: committer})
+	}
+	n.Part = parts[0]
 
 	credentials := Must(facade.OpenCredentials(t.TempDir()))(t)
 	for _, k := range c.Credentials {
@@ -91,12 +100,12 @@ func Start(t testing.TB, c Config) *Node {
 			t.Fatal(err)
 		}
 	}
+	ledger := Must(partition.New(partition.Config{
+		Parts: parts, Decision: decision.Config{Clock: n.Now, NewID: NewID, RefusalsPerSecond: 1000},
+	}))(t)
 	n.Desk = facade.NewDesk(facade.Config{
-		Log: log, Projection: projection, Committer: committer, Credentials: credentials, Clock: n.Now, Random: rand.Uint32,
+		Ledger: ledger, Credentials: credentials, Clock: n.Now, Random: rand.Uint32,
 		Logger: slog.New(slog.NewTextHandler(&n.lines, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Decider: decision.New(decision.Config{
-			Log: log, Projection: projection, Committer: committer, Clock: n.Now, NewID: NewID, RefusalsPerSecond: 1000,
-		}),
 	})
 	return n
 }
@@ -117,9 +126,15 @@ func (n *Node) run(p *projections.Projection, c *events.Committer, stuck bool) {
 	if !stuck {
 		writing.Go(part(committing, c.Run))
 	}
-	n.StopCommitter = func() { stop(); writing.Wait() }
+	stopped, before := func() { stop(); writing.Wait() }, n.StopCommitter
+	n.StopCommitter = func() {
+		stopped()
+		if before != nil {
+			before()
+		}
+	}
 	n.T.Cleanup(func() {
-		n.StopCommitter()
+		stopped()
 		cancel()
 		folding.Wait()
 		if err := p.Close(); err != nil {

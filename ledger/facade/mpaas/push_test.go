@@ -68,7 +68,7 @@ func TestPushIsRecorded(t *testing.T) {
 			t.Errorf("%s went to %+v", id, a)
 		}
 	}
-	if q := n.Desk.Projection.Stats().Quarantined; q != 0 {
+	if q := n.Part.Local.Stats().Quarantined; q != 0 {
 		t.Errorf("%d messages are quarantined", q)
 	}
 }

@@ -54,7 +54,7 @@ func (h *Handler) scope(c *call, id, target string, p *projections.Push) (events
 		}
 	}
 	// Nobody said of what dimension the target is, but the facts do.
-	s, err := h.c.Desk.Projection.State(c.app, id, device)
+	s, err := h.c.Desk.Ledger.State(c.app, id, device)
 	if err != nil || s.ScopeKnown {
 		return device, err
 	}

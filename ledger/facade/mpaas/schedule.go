@@ -111,7 +111,7 @@ func (h *Handler) listScheduled(ctx context.Context, c *call) (any, error) {
 	}
 	for i := range page.List {
 		e := &page.List[i]
-		s, err := h.c.Desk.Projection.State(c.app, e.UniqueID, events.Scope{})
+		s, err := h.c.Desk.Ledger.State(c.app, e.UniqueID, events.Scope{})
 		if err != nil {
 			return nil, err
 		}
@@ -129,17 +129,13 @@ func (h *Handler) pushes(ctx context.Context, c *call) ([]projections.Push, erro
 		}
 		return []projections.Push{*p}, nil
 	}
-	end, err := h.c.Desk.Log.End(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.c.Desk.Projection.Wait(ctx, end.Seq); err != nil {
+	if err := h.c.Desk.Ledger.CatchUp(ctx); err != nil {
 		return nil, err
 	}
 	var kept []projections.Push
 	g, looked := projections.Page{Limit: projections.MaxPage}, 0
 	for {
-		list, next, err := h.c.Desk.Projection.Pushes(c.app, g, h.c.Desk.Clock())
+		list, next, err := h.c.Desk.Ledger.Pushes(c.app, g, h.c.Desk.Clock())
 		if err != nil {
 			return nil, err
 		}

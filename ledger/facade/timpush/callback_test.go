@@ -66,7 +66,7 @@ func TestCallbackBecomesFacts(t *testing.T) {
 	if diff := cmp.Diff(want, n.Funnels("shop", "task")); diff != "" {
 		t.Errorf("funnel (-want +got):\n%s", diff)
 	}
-	held, err := n.Desk.Projection.UserNotifications("shop", "user3", true)
+	held, err := n.Part.Local.UserNotifications("shop", "user3", true)
 	if err != nil || len(held) != 1 || held[0].Channel != "apns" {
 		t.Errorf("user3 holds %+v (%v)", held, err)
 	}

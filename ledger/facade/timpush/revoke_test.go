@@ -54,7 +54,7 @@ func TestRevokeOfAPush(t *testing.T) {
 	if len(p.Recalls) != 1 || p.Recalls[0].Action != "recall" || p.Recalls[0].By != "timpush/"+shopID {
 		t.Errorf("recalls are %+v", p.Recalls)
 	}
-	s, err := n.Desk.Projection.State("shop", task, p.Recalls[0].Scope)
+	s, err := n.Part.Local.State("shop", task, p.Recalls[0].Scope)
 	if err != nil {
 		t.Fatal(err)
 	}

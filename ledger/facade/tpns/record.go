@@ -131,14 +131,13 @@ func (h *Handler) list(ctx context.Context, c *call, q *recordRequest) (any, err
 	default:
 		return nil, fail(codeFast, "%d lists are under way, the limit; ask by pushId", maxLists)
 	}
-	// Asking for any push waits for the log's end.
-	if _, err := h.c.Desk.Push(ctx, c.app, "0"); err != nil {
+	if err := h.c.Desk.Ledger.CatchUp(ctx); err != nil {
 		return nil, err
 	}
 	count, scanned, found := 0, 0, []pushRecord{}
 	page := projections.Page{Limit: projections.MaxPage}
 	for {
-		list, next, err := h.c.Desk.Projection.Pushes(c.app, page, c.now)
+		list, next, err := h.c.Desk.Ledger.Pushes(c.app, page, c.now)
 		if err != nil {
 			return nil, err
 		}

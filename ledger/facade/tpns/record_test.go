@@ -17,7 +17,7 @@ import (
 func (n *node) newest(app string) string {
 	n.T.Helper()
 	n.Find(app, "0") // waits for the log's end
-	list, _, err := n.Desk.Projection.Pushes(app, projections.Page{Limit: 1}, n.Now())
+	list, _, err := n.Part.Local.Pushes(app, projections.Page{Limit: 1}, n.Now())
 	if err != nil || len(list) != 1 {
 		n.T.Fatalf("the newest push of %s: %v, %v", app, list, err)
 	}

@@ -97,7 +97,7 @@ func (h *Handler) labels(c *call, p *projections.Push) (map[string]string, error
 		if n.Replaces == "" {
 			return n.Labels, nil
 		}
-		older, err := h.c.Desk.Projection.Push(c.app, n.Replaces, c.now)
+		older, err := h.c.Desk.Ledger.Push(c.app, n.Replaces, c.now)
 		if err != nil {
 			return nil, err
 		}

@@ -42,11 +42,10 @@ func (h *Handler) listByToken(ctx context.Context, c *call) (any, error) {
 	if events.CheckID("token", string(q.Token), events.MaxDevice) != nil {
 		return nil, fail(codeToken, "token can be none, it has up to %d bytes", events.MaxDevice)
 	}
-	// Asking for any push waits for the log's end.
-	if _, err := h.c.Desk.Push(ctx, c.app, "0"); err != nil {
+	if err := h.c.Desk.Ledger.CatchUp(ctx); err != nil {
 		return nil, err
 	}
-	had, err := h.c.Desk.Projection.DeviceNotifications(c.app, "", string(q.Token), false)
+	had, err := h.c.Desk.Ledger.DeviceNotifications(c.app, "", string(q.Token), false)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +77,7 @@ func (h *Handler) listByToken(ctx context.Context, c *call) (any, error) {
 // task returns the entry of a push; false for one that is not of this facade or
 // of another day.
 func (h *Handler) task(c *call, id string) (pushTask, bool, error) {
-	p, err := h.c.Desk.Projection.Push(c.app, id, c.now)
+	p, err := h.c.Desk.Ledger.Push(c.app, id, c.now)
 	if err != nil || p == nil || p.Created == nil || p.Created.Profile != facade.TPNS {
 		return pushTask{}, false, err
 	}

@@ -54,7 +54,7 @@ func TestCallbackBecomesFacts(t *testing.T) {
 		t.Errorf("the log names a device: %s", log)
 	}
 	// The user of a device is known, so that a recall of one user finds it.
-	held, err := n.Desk.Projection.UserNotifications("shop", "u1", false)
+	held, err := n.Part.Local.UserNotifications("shop", "u1", false)
 	if err != nil || len(held) != 1 || held[0].Device != "reg1" {
 		t.Errorf("u1 holds %+v (%v)", held, err)
 	}

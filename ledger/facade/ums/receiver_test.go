@@ -87,7 +87,7 @@ func TestSendRefusesBadReceivers(t *testing.T) {
 		body := `{"aud_userid":["u"],"msg_app":[{"x":1}],"callback":` + tt.callback + `}`
 		n.expect(tt.callback, n.do("POST", "/v1/sent", body, shop), 400, fmt.Sprintf(`{"code":4004,"message":%q}`, tt.want))
 	}
-	pushes, _, err := n.Desk.Projection.Pushes("shop", projections.Page{}, n.Now())
+	pushes, _, err := n.Part.Local.Pushes("shop", projections.Page{}, n.Now())
 	if err != nil || len(pushes) != 0 {
 		t.Errorf("%d pushes were recorded (%v)", len(pushes), err)
 	}

@@ -203,7 +203,7 @@ func TestForeignMessages(t *testing.T) {
 	on := func(k events.Kind, body string) {
 		t.Helper()
 		r := events.Record{Subject: events.Subject(0, "shop", k, push, ""), Data: []byte(body)}
-		if _, err := w.Desk.Log.Append(w.ctx, []events.Record{r}); err != nil {
+		if _, err := w.Part.Log.Append(w.ctx, []events.Record{r}); err != nil {
 			t.Fatal(err)
 		}
 	}

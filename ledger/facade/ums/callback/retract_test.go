@@ -19,7 +19,7 @@ import (
 
 // dispatch carries out recalls on some channels; "bad" devices are refused.
 func (w *world) dispatch(names ...string) {
-	planner := dispatch.NewPlanner(dispatch.PlannerConfig{Log: w.Desk.Log, Projection: w.Desk.Projection, Clock: time.Now, Gather: time.Millisecond})
+	planner := dispatch.NewPlanner(dispatch.PlannerConfig{Log: w.Part.Log, Projection: w.Part.Local, Clock: time.Now, Gather: time.Millisecond})
 	w.background(planner.Run)
 	for _, channel := range names {
 		var emitter channels.Emitter = scripted.New(scripted.Config{Channel: channel, Behave: func(device string) scripted.Behaviour {
@@ -32,7 +32,7 @@ func (w *world) dispatch(names ...string) {
 			emitter = nil
 		}
 		w.background(dispatch.NewWorker(dispatch.WorkerConfig{
-			Log: w.Desk.Log, Queue: w.queue(), Projection: w.Desk.Projection, Committer: w.Desk.Committer, Clock: time.Now, Channel: channel, Emitter: emitter,
+			Log: w.Part.Log, Queue: w.queue(), Projection: w.Part.Local, Committer: w.Part.Committer, Clock: time.Now, Channel: channel, Emitter: emitter,
 		}).Run)
 	}
 }

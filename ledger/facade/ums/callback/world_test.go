@@ -90,7 +90,7 @@ func (w *world) call(accounts ...Account) (stop func()) {
 func (w *world) caller(accounts ...Account) *Caller {
 	w.T.Helper()
 	return facadetest.Must(New(Config{
-		Partition: w.Desk.Log.Partition(), Queue: watched{w.queue(), w}, Projection: w.Desk.Projection, Accounts: accounts,
+		Partition: w.Part.Log.Partition(), Queue: watched{w.queue(), w}, Projection: w.Part.Local, Accounts: accounts,
 		Client: &http.Client{Transport: &http.Transport{}}, After: w.alarms.after, Random: rand.Uint32, Logger: w.Desk.Logger,
 		Observer: Observer{Ended: func(_ string, delivered bool, items int) {
 			w.mu.Lock()
@@ -105,7 +105,7 @@ func (w *world) caller(accounts ...Account) *Caller {
 }
 
 // queue is the log as the queue that it is.
-func (w *world) queue() events.Queue { return w.Desk.Log.(events.Queue) }
+func (w *world) queue() events.Queue { return w.Part.Log.(events.Queue) }
 
 // watched is a queue that notes which messages were ended.
 type watched struct {
@@ -181,7 +181,7 @@ const message = `{"aud_userid":["u1","u2"],"msg_app":[{"notification":{"alert":"
 func (w *world) put(app, push string, k events.Kind, d events.Data) events.Seq {
 	w.T.Helper()
 	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.at}, Data: d}
-	return facadetest.Must(w.Desk.Facts(w.ctx, app, e))(w.T).Seq
+	return facadetest.Must(w.Desk.Facts(w.ctx, app, e))(w.T)[0].Seq
 }
 
 // delivered stores the delivery to devices, in one event.
