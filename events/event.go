@@ -194,7 +194,8 @@ type Outcome struct {
 // Key is the data of key.claimed: an idempotency key and the answer it got (L6).
 type Key struct {
 	Key string `json:"key"`
-	// Fingerprint is the hex SHA-256 of the request's semantic content.
+	// Fingerprint is the hex SHA-256 of the request's semantic content, or names who
+	// else claims the key.
 	Fingerprint string `json:"fingerprint"`
 	// Status and Answer are the first answer, byte for byte.
 	Status int    `json:"status"`

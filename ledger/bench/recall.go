@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
@@ -25,6 +26,9 @@ type recall struct {
 	workers sync.WaitGroup
 	mu      sync.Mutex
 	failed  error
+
+	// attempts counts who carries out commands.
+	attempts atomic.Int64
 }
 
 // obedient is a channel that obeys at once.
@@ -47,7 +51,7 @@ func openRecall(ctx context.Context, b *run, dir string) (subject, error) {
 	for _, channel := range []string{channelA, channelB} {
 		w := dispatch.NewWorker(dispatch.WorkerConfig{
 			Log: f.log, Queue: f.log, Projection: f.projection, Committer: f.committer, Clock: b.c.Clock,
-			Channel: channel, Emitter: obedient{},
+			NewID: func() string { return "attempt" + strconv.FormatInt(r.attempts.Add(1), 10) }, Channel: channel, Emitter: obedient{},
 		})
 		r.work(working, w.Run)
 	}

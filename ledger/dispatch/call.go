@@ -36,10 +36,7 @@ func (w *Worker) call(ctx context.Context, r *results, devices []string) {
 	if len(devices) == 0 {
 		return
 	}
-	if r.attempt > 1 && !r.repeatable && !w.known(r.seq) {
-		// An earlier delivery died without a trace: whether the vendor was
-		// called is unknown, and calling again could do harm.
-		r.add(events.OutcomeRefused, unknownResult, devices...)
+	if !r.repeatable && !w.begin(ctx, r, devices) {
 		return
 	}
 	size := len(devices)
@@ -63,6 +60,23 @@ func (w *Worker) call(ctx context.Context, r *results, devices []string) {
 			w.callPart(ctx, calling, r, part)
 		})
 	}
+}
+
+// begin claims the calls of a command that must not be repeated, and reports
+// whether they may be made; if not, what becomes of the devices is noted in r.
+func (w *Worker) begin(ctx context.Context, r *results, devices []string) bool {
+	seq, err := r.claim().begin(ctx)
+	switch {
+	case err != nil:
+		w.c.Logger.WarnContext(ctx, "a command is delayed", "channel", w.c.Channel, "seq", uint64(r.seq), "error", err.Error())
+		r.leave(w.backoff(r.attempt))
+	case seq == 0:
+		// An earlier attempt died without a trace: whether the vendor was called is
+		// unknown, and calling again could do harm.
+		r.add(events.OutcomeRefused, unknownResult, devices...)
+	}
+	r.begun = seq
+	return seq > 0
 }
 
 // callPart calls the vendor for who has not clicked. The turn came first, then

@@ -11,5 +11,6 @@
 //
 // It must never decide what a recall concerns (the fold does), never hold a
 // queue that the log does not hold (L2), and never repeat a call whose result is
-// unknown unless the matrix says that a repeated call is harmless.
+// unknown unless the matrix says that a repeated call is harmless: the others are
+// claimed on the log before they are made.
 package dispatch

@@ -187,10 +187,13 @@ func (w *world) plan(change ...func(*dispatch.PlannerConfig)) *part {
 	return w.run(dispatch.NewPlanner(c).Run)
 }
 
+// newID makes the id of an attempt to carry out a command.
+func (w *world) newID() string { return fmt.Sprintf("attempt-%04d", w.ids.Add(1)) }
+
 // work starts a worker of a channel, whose calls are audited.
 func (w *world) work(channel string, e channels.Emitter, change ...func(*dispatch.WorkerConfig)) *part {
 	c := dispatch.WorkerConfig{
-		Log: w.log, Queue: w.queue, Projection: w.projection, Committer: w.committer, Clock: w.now, Channel: channel,
+		Log: w.log, Queue: w.queue, Projection: w.projection, Committer: w.committer, Clock: w.now, NewID: w.newID, Channel: channel,
 		BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond,
 	}
 	if e != nil {

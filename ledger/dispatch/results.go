@@ -25,6 +25,9 @@ type results struct {
 	perCall int
 	// repeatable is true when a call of the command can be repeated without harm.
 	repeatable bool
+	// begun is the claim under which calls that must not be repeated are made; 0
+	// when none was needed or got.
+	begun events.Seq
 
 	// mu guards what follows: the calls of one command run side by side.
 	mu     sync.Mutex

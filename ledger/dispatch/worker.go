@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,7 +20,10 @@ type WorkerConfig struct {
 	Projection *projections.Projection
 	Committer  *events.Committer
 	Clock      func() time.Time
-	Logger     *slog.Logger
+	// NewID makes an id that nobody else makes: of an attempt to carry out a command
+	// whose calls must not be repeated.
+	NewID  func() string
+	Logger *slog.Logger
 	// Channel is the channel whose commands are carried out by Emitter. A nil
 	// Emitter ends them as unsupported.
 	Channel string
@@ -71,11 +73,6 @@ type Worker struct {
 	gates   *Gates
 	sends   wholeSends
 	lookout lookout
-
-	mu sync.Mutex
-	// harmless are commands on channels where a call must not be repeated that
-	// this process put back with everything that came of them on the log.
-	harmless map[events.Seq]bool
 }
 
 // NewWorker returns a worker; Run makes it work.
@@ -104,10 +101,7 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.Gates == nil {
 		c.Gates = NewGates(c.Channel)
 	}
-	return &Worker{
-		c: c, gates: c.Gates, lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock},
-		harmless: map[events.Seq]bool{},
-	}
+	return &Worker{c: c, gates: c.Gates, lookout: lookout{log: c.Log, projection: c.Projection, clock: c.Clock}}
 }
 
 // Run works until ctx ends (nil) or the queue fails. When ctx ends no further
@@ -115,10 +109,6 @@ func NewWorker(c WorkerConfig) *Worker {
 // before Run returns. So the committer and the projection must run longer. It may
 // be called again when it has returned.
 func (w *Worker) Run(ctx context.Context) error {
-	// Between two runs another node may have served the channel.
-	w.mu.Lock()
-	clear(w.harmless)
-	w.mu.Unlock()
 	name := fmt.Sprintf("emit-%d-%s", w.c.Log.Partition(), w.c.Channel)
 	filter := events.CommandFilter(w.c.Log.Partition(), w.c.Channel)
 	return w.c.Queue.Consume(ctx, name, filter, w.c.Workers, w.handle)
@@ -132,7 +122,6 @@ func (w *Worker) handle(ctx context.Context, d events.Delivery) {
 		// What came of it is durable. A crash right here delivers the command
 		// once more, and its outcomes are found on the log then.
 		if err = d.Ack(recording); err == nil {
-			w.forget(d.Message().Seq)
 			return
 		}
 	}
@@ -196,32 +185,14 @@ func (w *Worker) carryOut(ctx, recording context.Context, d events.Delivery) (le
 	// Whatever went wrong, what is known of devices is recorded first: a result
 	// that is lost here would be asked of the vendor again.
 	if err := r.commit(recording); err != nil {
-		w.forget(m.Seq)
 		return true, 0, err
 	}
-	if err != nil || r.left {
-		w.remember(r)
+	if r.left && r.begun > 0 {
+		// A crash right here leaves the claim open: who is left ends as of unknown
+		// result, though nobody was called for them.
+		if err := r.claim().end(recording, r.begun); err != nil {
+			return true, r.after, err
+		}
 	}
 	return r.left, r.after, err
-}
-
-func (w *Worker) known(seq events.Seq) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.harmless[seq]
-}
-
-func (w *Worker) remember(r *results) {
-	if r.repeatable {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.harmless[r.seq] = true
-}
-
-func (w *Worker) forget(seq events.Seq) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.harmless, seq)
 }

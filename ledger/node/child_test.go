@@ -60,7 +60,7 @@ func child(dir string) error {
 	c := Default()
 	c.Data = filepath.Join(dir, "data")
 	c.HTTP.Listen = "127.0.0.1:0"
-	c.Emitters = map[string]channels.Emitter{"fcm": vendor, "huawei": vendor, "wecom": vendor}
+	c.Emitters = map[string]channels.Emitter{"fcm": vendor, "huawei": vendor, "huawei-emui9": vendor}
 	c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	n, err := Start(ctx, c)
 	if err != nil {
@@ -89,11 +89,12 @@ type vendorCall struct {
 	At      time.Time `json:"at"`
 	Channel string    `json:"channel"`
 	Recall  string    `json:"recall"`
+	Forced  bool      `json:"forced,omitempty"`
 	Devices []string  `json:"devices"`
 }
 
 func (r *recorder) Emit(_ context.Context, c channels.Command) (channels.Reply, error) {
-	line, err := json.Marshal(vendorCall{At: time.Now(), Channel: c.Channel, Recall: c.Recall, Devices: c.Devices})
+	line, err := json.Marshal(vendorCall{At: time.Now(), Channel: c.Channel, Recall: c.Recall, Forced: c.Forced, Devices: c.Devices})
 	if err != nil {
 		return channels.Reply{}, err
 	}

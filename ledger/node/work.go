@@ -184,6 +184,6 @@ func (n *Node) worker(p *partition.Part, channel, lease string, gates *dispatch.
 	}
 	return dispatch.NewWorker(dispatch.WorkerConfig{
 		Log: p.Log, Queue: p.Queue, Projection: p.Local, Committer: p.Committer, Clock: n.c.Clock,
-		Logger: n.c.Logger, Channel: channel, Emitter: emitter, Gates: gates, Mine: mine, Home: home, Observer: n.observer(share), Tracer: n.c.Tracer,
+		NewID: newID, Logger: n.c.Logger, Channel: channel, Emitter: emitter, Gates: gates, Mine: mine, Home: home, Observer: n.observer(share), Tracer: n.c.Tracer,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/channels/scripted"
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
+	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/ums"
 )
 
@@ -32,7 +33,7 @@ func (w *world) dispatch(names ...string) {
 			emitter = nil
 		}
 		w.background(dispatch.NewWorker(dispatch.WorkerConfig{
-			Log: w.Part.Log, Queue: w.queue(), Projection: w.Part.Local, Committer: w.Part.Committer, Clock: time.Now, Channel: channel, Emitter: emitter,
+			Log: w.Part.Log, Queue: w.queue(), Projection: w.Part.Local, Committer: w.Part.Committer, Clock: time.Now, NewID: facadetest.NewID, Channel: channel, Emitter: emitter,
 		}).Run)
 	}
 }
