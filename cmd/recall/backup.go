@@ -46,12 +46,8 @@ are to be kept by other means.`,
 		Args: arguments("FILE"),
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
-		if o.timeoutSet {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-		}
+		ctx, cancel := o.bounded(cmd)
+		defer cancel()
 		return o.storeProblem(o.backup(ctx, cmd, &f, args[0]))
 	}
 	f.store.register(c)
@@ -80,7 +76,7 @@ func (o *globalOptions) backup(ctx context.Context, cmd *cobra.Command, f *backu
 	if file == "-" {
 		p.out, p.color = p.errs, false
 	}
-	s, err := f.open(cmd)
+	s, _, err := f.store.open(cmd)
 	if err != nil {
 		return err
 	}
@@ -99,33 +95,11 @@ func (o *globalOptions) backup(ctx context.Context, cmd *cobra.Command, f *backu
 	return p.value(a, func() error { return p.backedUp(&a) })
 }
 
-func (f *backupFlags) open(cmd *cobra.Command) (*store, error) {
-	c, err := f.store.load(cmd)
-	if err != nil {
-		return nil, err
-	}
-	if external(c) {
-		return openCluster(c)
-	}
-	data := c.node.Data
-	if missing(filepath.Join(data, logFolder)) {
-		return nil, exitf(exitNotFound, "there is no log in %s; name the node's folder with --data, or its cluster with --nats", data)
-	}
-	s, err := openFolder(data)
-	if err != nil {
-		return nil, offlineProblem(err)
-	}
-	return s, nil
-}
-
 // bundle writes the backup.
 func (o *globalOptions) bundle(ctx context.Context, cmd *cobra.Command, f *backupFlags, s *store, w io.Writer) ([]bundledLog, []audited, error) {
-	partitions, err := jetstream.Partitions(ctx, jetstream.Config{Conn: s.conn})
+	partitions, err := s.partitions(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	if partitions == 0 {
-		return nil, nil, exitf(exitNotFound, "there is no log: stream %s does not exist", jetstream.StreamName(0))
 	}
 	b, err := newBundleWriter(w, partitions, time.Now().UTC())
 	if err != nil {

@@ -40,7 +40,7 @@ The measurements, for --only: ` + strings.Join(bench.Names(), ", ") + `.`,
   recall bench --partitions 2
   recall bench --devices 5000000 --pushes 200 --data /var/tmp
   recall bench -o json > figures.json`,
-		Annotations: map[string]string{annotationMarkdown: "true"},
+		Annotations: map[string]string{annotationFormat: formatMarkdown},
 		Args:        arguments(),
 		RunE:        func(cmd *cobra.Command, _ []string) error { return o.bench(cmd, config) },
 	}

@@ -26,7 +26,7 @@ rows whose vendor page could not be read; -o json and -o markdown say more.
            word of up to 32 letters, digits, - and _, a short one of up to 8, or
            an integer from 0 to 2147483647`,
 		Example:     "  recall channels\n  recall channels --profile tpns\n  recall channels -o markdown > MATRIX.md",
-		Annotations: map[string]string{annotationMarkdown: "true"},
+		Annotations: map[string]string{annotationFormat: formatMarkdown},
 		Args:        arguments(),
 	}
 	c.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -95,7 +95,7 @@ func checkFolder(dir string) error {
 	if err := writable(dir); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDONLY, 0)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -76,8 +76,8 @@ func recall(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// TestExportAnswers asks the tables the three questions of the README, and the
-// ledger itself what it shows of them.
+// TestExportAnswers exports the README's session, asks the tables the three
+// questions of ledger/export/README.md, and the ledger itself what it shows of them.
 func TestExportAnswers(t *testing.T) {
 	client := serving(t)
 	text, err := os.ReadFile("../../README.md")

@@ -52,13 +52,18 @@ func (o *globalOptions) register(root *cobra.Command) {
 	f.BoolVar(&o.progress, "progress", false, "show progress even when not on a terminal")
 	f.BoolVar(&o.noProgress, "no-progress", false, "show no progress")
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait for an answer; lists that stream and watches have no limit unless this is given")
-	complete(root, "output", formatTable, formatJSON, formatNDJSON)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if present := presentOnly(cmd, err); present != nil {
-			return present
-		}
-		return usagef("%w; see %s --help", err, cmd.CommandPath())
-	})
+	if err := root.RegisterFlagCompletionFunc("output", completeFormat); err != nil {
+		panic(err) // the flag was just defined
+	}
+	root.SetFlagErrorFunc(wrongFlag)
+}
+
+// wrongFlag says what is wrong with the flags of a command.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if present := presentOnly(cmd, err); present != nil {
+		return present
+	}
+	return usagef("%w; see %s --help", err, cmd.CommandPath())
 }
 
 // complete offers words for a flag in shells.
@@ -67,23 +72,6 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 		panic(err) // the flag was just defined
 	}
 }
-
-// The output formats.
-const (
-	formatTable    = "table"
-	formatJSON     = "json"
-	formatNDJSON   = "ndjson"
-	formatMarkdown = "markdown"
-
-	formatPrometheus = "prometheus"
-)
-
-// The annotations mark the commands that can print Markdown, or the text format of
-// Prometheus.
-const (
-	annotationMarkdown   = "markdown"
-	annotationPrometheus = "prometheus"
-)
 
 // resolve fills in from the environment what no flag said.
 func (o *globalOptions) resolve(cmd *cobra.Command) error {
@@ -108,18 +96,8 @@ func (o *globalOptions) resolve(cmd *cobra.Command) error {
 	if err := o.past.check(cmd); err != nil {
 		return err
 	}
-	switch o.output {
-	case "", formatTable, formatJSON, formatNDJSON:
-	case formatMarkdown:
-		if cmd.Annotations[annotationMarkdown] == "" {
-			return usagef("--output markdown belongs to recall channels; use table, json or ndjson")
-		}
-	case formatPrometheus:
-		if cmd.Annotations[annotationPrometheus] == "" {
-			return usagef("--output prometheus belongs to recall check; use table, json or ndjson")
-		}
-	default:
-		return usagef("--output %q is none of table, json, ndjson", o.output)
+	if err := checkFormat(cmd, o.output); err != nil {
+		return err
 	}
 	if o.progress && o.noProgress {
 		return usagef("--progress and --no-progress contradict each other")
@@ -128,6 +106,15 @@ func (o *globalOptions) resolve(cmd *cobra.Command) error {
 		return usagef("--timeout is %s; it must be longer than nothing", o.timeout)
 	}
 	return nil
+}
+
+// bounded is a command's context, which ends by itself only if --timeout was given:
+// reading or copying a log takes as long as it is.
+func (o *globalOptions) bounded(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	if !o.timeoutSet {
+		return cmd.Context(), func() {}
+	}
+	return context.WithTimeout(cmd.Context(), o.timeout)
 }
 
 // client returns a client of the ledger.

@@ -44,12 +44,12 @@ func checks() []check {
 	return []check{
 		{name: "lag", usual: "10000,100000", help: "events that the projection is behind the log", value: metric("recall_ledger_projection_lag_events")},
 		{name: "lag-age", unit: unitTime, usual: "30s,2m", help: "how old the newest applied event is while newer ones wait", value: metric("recall_ledger_projection_lag_seconds")},
-		{name: "log", unit: unitPercent, usual: "80,90", help: "how full the log is, of its size limit", value: func(s samples) (float64, bool) {
+		{name: "log", unit: unitPercent, usual: "80,90", help: "how full the log is, in percent of its size limit", value: func(s samples) (float64, bool) {
 			size, known := s["recall_ledger_log_bytes"]
 			limit := s["recall_ledger_log_limit_bytes"]
 			return 100 * size / limit, known && limit > 0
 		}},
-		{name: "disk", unit: unitPercent, usual: "80,90", help: "how full the disk with the node's data is", value: func(s samples) (float64, bool) {
+		{name: "disk", unit: unitPercent, usual: "80,90", help: "how full the disk with the node's data is, in percent", value: func(s samples) (float64, bool) {
 			free, known := s["recall_ledger_disk_free_bytes"]
 			total := s["recall_ledger_disk_total_bytes"]
 			return 100 - 100*free/total, known && total > 0
@@ -109,28 +109,23 @@ answers), 3 UNKNOWN (also for wrong usage).`,
 		Example: `  recall check
   recall check --lag 1000,50000 --disk 70,85 --held 1,3
   recall check -o prometheus > /var/lib/node_exporter/recall.prom`,
-		Annotations: map[string]string{annotationPrometheus: "yes"},
-		Args: func(cmd *cobra.Command, args []string) error {
-			return unknownUsage(arguments()(cmd, args))
-		},
+		Annotations: map[string]string{annotationFormat: formatPrometheus, annotationPlugin: "yes"},
+		Args:        arguments(),
 	}
 	for _, k := range checks() {
 		thresholds[k.name] = c.Flags().String(k.name, k.usual, k.help)
 	}
-	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return unknownUsage(usagef("%w; see %s --help", err, cmd.CommandPath()))
-	})
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		limits := map[string]threshold{}
 		for _, k := range checks() {
 			t, err := parseThreshold(*thresholds[k.name], k.unit, k.low)
 			if err != nil {
-				return unknownUsage(usagef("--%s %w", k.name, err))
+				return usagef("--%s %w", k.name, err)
 			}
 			limits[k.name] = t
 		}
 		if _, err := o.client(); err != nil {
-			return unknownUsage(err)
+			return err
 		}
 		h := o.examine(cmd.Context(), limits)
 		if err := o.printer(cmd).health(h); err != nil {
@@ -144,13 +139,17 @@ answers), 3 UNKNOWN (also for wrong usage).`,
 	return c
 }
 
-// unknownUsage gives wrong usage the exit code that plugins have for it: 2 would
-// say that the ledger is in trouble.
-func unknownUsage(err error) error {
-	if err == nil {
-		return nil
+// annotationPlugin marks a command whose exit codes are those of monitoring plugins.
+const annotationPlugin = "plugin"
+
+// pluginCode gives wrong usage the exit code that plugins have for it: 2 would say
+// that the ledger is in trouble. What a plugin found it has printed, and its error
+// has no message.
+func pluginCode(cmd *cobra.Command, code int, message string) int {
+	if cmd.Annotations[annotationPlugin] != "" && code == exitUsage && message != "" {
+		return int(statusUnknown)
 	}
-	return exitf(int(statusUnknown), "%w", err)
+	return code
 }
 
 // examine asks the ledger and judges what it says.

@@ -43,6 +43,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		err = misuse(cmd, err)
 	}
 	code, message := explain(err, o)
+	code = pluginCode(cmd, code, message)
 	if message != "" {
 		message = "recall: " + cleanLines(message) + "\n"
 		// Nothing is left to tell the user when standard error is gone.
@@ -74,7 +75,7 @@ from every device that still holds them unclicked, and proves what happened on
 each. It can never take back what somebody has already seen and clicked.
 
 Start a ledger with "recall serve"; try everything without one with "recall demo".
-The other commands speak to a running ledger (--api, RECALL_API).
+Most other commands speak to a running ledger (--api, RECALL_API).
 
 Exit codes:
     0  done                       5  the window has closed
@@ -119,8 +120,8 @@ func newRoot(o *globalOptions) *cobra.Command {
 	add("recalls", "Recalls:", newPreviewCommand(o), newCreateCommand(o), newListCommand(o), newGetCommand(o),
 		newWatchCommand(o), newDevicesCommand(o), newAbortCommand(o), newRedriveCommand(o))
 	add("operate", "Operate:", newCheckCommand(o), newPositionsCommand(o), newProjectionCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
-		newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o), newBenchCommand(o), newVersionCommand(o),
-		newBackupCommand(o), newRestoreCommand(o))
+		newBackupCommand(o), newRestoreCommand(o), newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o),
+		newBenchCommand(o), newVersionCommand(o))
 	add("analyse", "Analyse:", newEventsCommand(o), newExportCommand(o), newVerifyCommand(o), newWhatIfCommand(o), newStatsCommand(o))
 	registerPast(root, &o.past)
 	return root

@@ -54,6 +54,9 @@ func presentOnly(cmd *cobra.Command, err error) error {
 	if cmd.Flags().Lookup("range") != nil {
 		return usagef("%s takes no --%s: say with --range which part of the log it reads", cmd.CommandPath(), pastFlag)
 	}
+	if cmd.Flags().Lookup("write-anchors") != nil {
+		return usagef("%s takes no --%s: it reads the whole log", cmd.CommandPath(), pastFlag)
+	}
 	return usagef("%s is about the present only and takes no --%s; it belongs to: recall %s", cmd.CommandPath(), pastFlag, strings.Join(pastCommands(), ", "))
 }
 

@@ -86,13 +86,9 @@ func (f *projectionFlags) folders(data *node.Offline) ([]int, error) {
 
 // stopped opens the data of a node that is stopped.
 func (f *projectionFlags) stopped(ctx context.Context, cmd *cobra.Command) (*node.Offline, error) {
-	path := f.config
-	if path == "" {
-		path = os.Getenv("RECALL_CONFIG")
-	}
-	config, err := loadConfig(path, os.Environ(), cmd.Flags())
+	config, err := nodeConfig(cmd, f.config)
 	if err != nil {
-		return nil, configProblem(err)
+		return nil, err
 	}
 	config.node.Data = f.data
 	// What the parts say while they start and stop is of no use to who rebuilds.

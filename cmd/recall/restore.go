@@ -48,12 +48,8 @@ folder is the quicker backup. The limits of a log are fixed when it is made:
 		Args: arguments("FILE"),
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
-		if o.timeoutSet {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-		}
+		ctx, cancel := o.bounded(cmd)
+		defer cancel()
 		return o.storeProblem(o.restore(ctx, cmd, &f, args[0]))
 	}
 	f.store.register(c)
@@ -85,7 +81,7 @@ func (o *globalOptions) restore(ctx context.Context, cmd *cobra.Command, f *rest
 	if err != nil {
 		return err
 	}
-	c, err := f.store.load(cmd)
+	c, err := nodeConfig(cmd, f.store.config)
 	if err != nil {
 		return err
 	}

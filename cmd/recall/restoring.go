@@ -36,7 +36,7 @@ func (r *restoring) toFolder(ctx context.Context, data string) (err error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	s := &store{}
+	s := &store{name: storeName(r.cmd)}
 	if s.lock, err = lockData(data); err != nil {
 		return offlineProblem(err)
 	}
@@ -64,8 +64,8 @@ func (r *restoring) toFolder(ctx context.Context, data string) (err error) {
 
 // toCluster makes the log in a cluster that has none.
 func (r *restoring) toCluster(ctx context.Context, c *serveConfig) (err error) {
-	s, err := openCluster(c)
-	if err != nil {
+	s := &store{name: storeName(r.cmd)}
+	if err := s.dial(c); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()

@@ -33,20 +33,20 @@ of them, in a flag; a flag wins over the environment, the environment over the
 file. --check says what is in effect, and what is wrong, without starting.
 
 ` + settingsHelp() + `
-The file may also hold keys, the list of credentials. The first SIGTERM or
-SIGINT stops in order: what was accepted is on disk. A second one stops at once.`,
+The file may also hold the lists keys (credentials of callers), facades, callbacks,
+webhooks and vendors; deploy/recall.yaml shows and explains all of it.
+
+The first SIGTERM or SIGINT stops in order: what was accepted is on disk. A second
+one stops at once.`,
 		Example: `  recall serve
   recall serve --data /var/lib/recall --config /etc/recall.yml
   recall serve --config /etc/recall.yml --check`,
 		Args: arguments(),
 	}
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		if path == "" {
-			path = os.Getenv("RECALL_CONFIG")
-		}
-		config, err := loadConfig(path, os.Environ(), cmd.Flags())
+		config, err := nodeConfig(cmd, path)
 		if err != nil {
-			return configProblem(err)
+			return err
 		}
 		if check {
 			return o.checkServe(cmd, config)
@@ -84,19 +84,37 @@ func registerSettings(f *pflag.FlagSet) {
 
 // settingsHelp is the table of names for the help text.
 func settingsHelp() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "    %-18s %-26s %s\n", "in the file", "in the environment", "as a flag")
+	rows := [][3]string{{"in the file", "in the environment", "as a flag"}}
+	var wide [2]int
 	for _, s := range settings() {
 		if s.kind == kindList {
 			continue
 		}
-		flag := ""
+		row := [3]string{s.key, s.env}
 		if s.flag != "" {
-			flag = "--" + s.flag
+			row[2] = "--" + s.flag
 		}
-		b.WriteString(strings.TrimRight(fmt.Sprintf("    %-18s %-26s %s", s.key, s.env, flag), " ") + "\n")
+		rows = append(rows, row)
+		wide = [2]int{max(wide[0], len(s.key)), max(wide[1], len(s.env))}
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("    %-*s  %-*s  %s", wide[0], r[0], wide[1], r[1], r[2]), " ") + "\n")
 	}
 	return b.String()
+}
+
+// nodeConfig reads the configuration of a node as a command's flags, the environment
+// and a file have it; "" is the file that the environment names.
+func nodeConfig(cmd *cobra.Command, path string) (*serveConfig, error) {
+	if path == "" {
+		path = os.Getenv("RECALL_CONFIG")
+	}
+	config, err := loadConfig(path, os.Environ(), cmd.Flags())
+	if err != nil {
+		return nil, configProblem(err)
+	}
+	return config, nil
 }
 
 // configProblem lists what is wrong with the configuration, one line each.

@@ -25,11 +25,7 @@ type statsFlags struct {
 	svg          string
 	limit        int
 	retries      int
-	csv          bool
 }
-
-// formatCSV is a format of recall stats alone.
-const formatCSV = "csv"
 
 func newStatsCommand(o *globalOptions) *cobra.Command {
 	var f statsFlags
@@ -60,20 +56,8 @@ clicks, count as far as the range goes.`,
   recall stats --since 24h -o csv > recalls.csv
   recall stats --recall ID -o json | jq '.total.confirmed'
   recall stats --data /backup/recall --app shop`,
-		Args: arguments(),
-	}
-	// CSV belongs to this command alone, so it is taken out before the flags that
-	// every command knows are looked at.
-	c.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		o.started = true
-		switch o.output {
-		case formatCSV:
-			f.csv, o.output = true, ""
-		case "", formatTable, formatJSON, formatNDJSON:
-		default:
-			return usagef("--output %q is none of table, json, ndjson, csv", o.output)
-		}
-		return o.resolve(cmd)
+		Annotations: map[string]string{annotationFormat: formatCSV},
+		Args:        arguments(),
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := f.check(cmd)
@@ -216,7 +200,7 @@ func (p *printer) stats(r *statistics.Report, f *statsFlags) error {
 			return fmt.Errorf("write %s: %w", f.svg, err)
 		}
 	}
-	if f.csv {
+	if p.format == formatCSV {
 		return quietPipe(r.CSV(p.out))
 	}
 	if err := list(p, r, r.Recalls, func() error { return p.statsTable(r) }); err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
 
-// storeFlags say where the log is that is backed up or restored.
+// storeFlags say where the log is that is backed up, restored or verified.
 type storeFlags struct{ config string }
 
 func (f *storeFlags) register(c *cobra.Command) {
@@ -33,17 +33,15 @@ func (f *storeFlags) register(c *cobra.Command) {
 	l.String("nats-context", "", "a context of the NATS CLI, by name or path, in place of --nats")
 }
 
-// load reads the node's configuration, of which only the place of the log counts.
-func (f *storeFlags) load(cmd *cobra.Command) (*serveConfig, error) {
-	path := f.config
-	if path == "" {
-		path = os.Getenv("RECALL_CONFIG")
-	}
-	config, err := loadConfig(path, os.Environ(), cmd.Flags())
+// open opens the log that the flags name, for reading. The configuration says what
+// else the command may need of the node.
+func (f *storeFlags) open(cmd *cobra.Command) (*store, *serveConfig, error) {
+	c, err := nodeConfig(cmd, f.config)
 	if err != nil {
-		return nil, configProblem(err)
+		return nil, nil, err
 	}
-	return config, nil
+	s, err := openStore(c, cmd)
+	return s, c, err
 }
 
 // external reports whether the log is in a cluster.
@@ -51,25 +49,51 @@ func external(c *serveConfig) bool { return c.node.NATS.URL != "" || c.node.NATS
 
 // store is a connection to the server that keeps the log.
 type store struct {
+	// name is what the server shows of the connection.
+	name   string
 	conn   *jetstream.Conn
 	server *embedded.Server
 	lock   *os.File
 }
 
+// openStore opens a log that is there, for every command that reads one without
+// asking a node: in a cluster, where it stays in use, or in the folder of a node that
+// is stopped.
+func openStore(c *serveConfig, cmd *cobra.Command) (*store, error) {
+	s := &store{name: storeName(cmd)}
+	if external(c) {
+		if err := s.dial(c); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	data := c.node.Data
+	if missing(filepath.Join(data, logFolder)) {
+		return nil, exitf(exitNotFound, "there is no log in %s; name the node's folder with --data, or its configuration with --config", data)
+	}
+	var err error
+	if s.lock, err = lockData(data); err == nil {
+		err = s.start(filepath.Join(data, logFolder))
+	}
+	if err != nil {
+		return nil, errors.Join(offlineProblem(err), s.close())
+	}
+	return s, nil
+}
+
+func storeName(cmd *cobra.Command) string { return "recall-" + cmd.Name() }
+
 // dialTimeout is how long an external server is tried.
 const dialTimeout = 10 * time.Second
 
-// openCluster connects to an external cluster.
-func openCluster(c *serveConfig) (*store, error) {
+// dial connects to an external cluster.
+func (s *store) dial(c *serveConfig) (err error) {
 	n := c.node.NATS
-	conn, err := jetstream.Dial(jetstream.DialConfig{
-		URL: n.URL, Name: "recall-backup", Context: n.Context, Creds: n.Creds, NKey: n.NKey, User: n.User, Password: n.Password,
+	s.conn, err = jetstream.Dial(jetstream.DialConfig{
+		URL: n.URL, Name: s.name, Context: n.Context, Creds: n.Creds, NKey: n.NKey, User: n.User, Password: n.Password,
 		Token: n.Token, CA: n.CA, Cert: n.Cert, Key: n.Key, Wait: dialTimeout, Patient: true,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &store{conn: conn}, nil
+	return err
 }
 
 // storeProblem explains a call that nobody answered: NATS servers are silent to who
@@ -85,26 +109,13 @@ func (o *globalOptions) storeProblem(err error) error {
 // and one that is smaller than they are would not find them.
 const maxStore = 1 << 50
 
-// openFolder starts the server of a node that is stopped on its log.
-func openFolder(data string) (*store, error) {
-	lock, err := lockData(data)
-	if err != nil {
-		return nil, err
-	}
-	s := &store{lock: lock}
-	if err := s.start(filepath.Join(data, logFolder)); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
-}
-
 // start starts a server in the process on a folder, whose lock the store has.
 func (s *store) start(folder string) error {
 	var err error
 	if s.server, err = embedded.Start(embedded.Config{Dir: folder, MaxStore: maxStore, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return err
 	}
-	s.conn, err = s.server.Connect("recall-backup")
+	s.conn, err = s.server.Connect(s.name)
 	return err
 }
 
@@ -151,6 +162,14 @@ func lockData(data string) (*os.File, error) {
 	return file, nil
 }
 
+// projectionFolder is that of a partition's projection, as package node has it.
+func projectionFolder(data string, partition int) string {
+	if partition == 0 {
+		return filepath.Join(data, "projection")
+	}
+	return filepath.Join(data, fmt.Sprintf("projection-%d", partition))
+}
+
 // projectionsIn are the folders of the projections that a data folder holds.
 func projectionsIn(data string) []string {
 	list, err := filepath.Glob(filepath.Join(data, projectionFolders))
@@ -183,22 +202,50 @@ func (l upTo) Info(ctx context.Context) (events.Info, error) {
 	return i, err
 }
 
-// walkLogs checks the logs that a backup holds, up to its end, where they are.
-func (s *store) walkLogs(ctx context.Context, metadata []jetstream.Metadata, settings jetstream.Settings, known []audit.Anchor, m *meter) ([]*audit.Report, error) {
+// partitions is how many the log has; that there is none is an error.
+func (s *store) partitions(ctx context.Context) (int, error) {
+	n, err := jetstream.Partitions(ctx, jetstream.Config{Conn: s.conn})
+	if err == nil && n == 0 {
+		err = exitf(exitNotFound, "there is no log: stream %s does not exist", jetstream.StreamName(0))
+	}
+	return n, err
+}
+
+// logs opens all partitions for reading. The log must have the settings of the
+// configuration, as a node wants it.
+func (s *store) logs(ctx context.Context, c *serveConfig) ([]events.Log, error) {
+	n, err := s.partitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := s.openLogs(ctx, n, jetstream.Settings{
+		Replicas: c.node.NATS.Replicas, MaxAge: c.node.Log.MaxAge, MaxBytes: c.node.Log.MaxBytes / int64(n), Partitions: n,
+	})
+	return logs, offlineProblem(err)
+}
+
+func (s *store) openLogs(ctx context.Context, partitions int, settings jetstream.Settings) ([]events.Log, error) {
 	var logs []events.Log
-	for i := range metadata {
+	for i := range partitions {
 		log, err := jetstream.Open(ctx, jetstream.Config{Conn: s.conn, Partition: i, Settings: settings, MustExist: true})
 		if err != nil {
 			return nil, err
 		}
-		logs = append(logs, upTo{log, events.Seq(metadata[i].Last)})
+		logs = append(logs, log)
 	}
-	reports, err := audit.WalkAll(ctx, logs, audit.Config{Anchors: known, Progress: func(done, total uint64) {
-		if done == 1 {
-			m.span(1, total)
-		}
-		m.at(done)
-	}})
+	return logs, nil
+}
+
+// walkLogs checks the logs that a backup holds, up to its end, where they are.
+func (s *store) walkLogs(ctx context.Context, metadata []jetstream.Metadata, settings jetstream.Settings, known []audit.Anchor, m *meter) ([]*audit.Report, error) {
+	logs, err := s.openLogs(ctx, len(metadata), settings)
+	if err != nil {
+		return nil, err
+	}
+	for i, log := range logs {
+		logs[i] = upTo{log, events.Seq(metadata[i].Last)}
+	}
+	reports, err := audit.WalkAll(ctx, logs, audit.Config{Anchors: known, Progress: m.count})
 	m.end(err)
 	return reports, err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,13 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/audit"
 	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
 
 // verifyFlags are the flags of recall verify.
 type verifyFlags struct {
-	config    string
+	store     storeFlags
 	anchors   string
 	write     string
 	noRebuild bool
@@ -32,14 +32,20 @@ func newVerifyCommand(o *globalOptions) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check a whole log against what the ledger promises",
-		Long: `Walk the whole log of a stopped node, of all apps, and check it: nothing is
-missing, every command belongs to one recall and ends once, everybody a recall
-concerned was commanded once and nobody else, and no vendor was called for
-somebody who had clicked before the command. The first event that breaks a
-promise is told with its position, and the exit code is then 1.
+		Long: `Walk the whole log, of all apps, and check it: nothing is missing, every command
+belongs to one recall and ends once, everybody a recall concerned was commanded
+once and nobody else, and no vendor was called for somebody who had clicked before
+the command. The first event that breaks a promise is told with its position, and
+the exit code is then 1.
+
+The log of a cluster (--nats, --nats-context) stays in use meanwhile, and is checked
+up to the end it had; that of a node with a server of its own is read from its
+folder (--data), and the node must be stopped, or verify a copy of its folder. Where
+the log was not made with the default settings, give those it has: the node's file
+(--config), or --replicas, --max-age and --max-bytes.
 
 Anchors are hashes of everything up to an event. Keep them where the ledger's
-machine cannot reach (--write-anchors); a later verify compares with them
+machines cannot reach (--write-anchors); a later verify compares with them
 (--anchors) and so proves that nothing before them was changed since.
 
 Of a ledger with several partitions each is checked, one after the other, and what
@@ -47,55 +53,43 @@ must hold between them: every push is in the partition of its id, and the new pu
 of an override is in its own before anybody is told of it. A file of anchors holds
 those of all.
 
-The projection is copied, and folded anew from the log beside the copy; both must
-be the same to the byte. The folder is opened as the node itself opens it, so the
-node must be stopped, or verify a copy of its folder.`,
+The projection in the node's folder is copied, and folded anew from the log beside
+the copy; both must be the same to the byte. Beside a cluster that is done if --data
+names the folder of a node that is stopped.`,
 		Example: `  recall verify --data /var/lib/recall --write-anchors 2026-11-20.anchors
   recall verify --data /var/lib/recall --anchors 2026-11-20.anchors
+  recall verify --nats nats://a,nats://b,nats://c --replicas 3 --anchors 2026-11-20.anchors
   recall verify --data /backup/recall -o json | jq .first_violation`,
 		Args: arguments(),
 	}
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
-		path := f.config
-		if path == "" {
-			path = os.Getenv("RECALL_CONFIG")
-		}
-		config, err := loadConfig(path, os.Environ(), cmd.Flags())
-		if err != nil {
-			return configProblem(err)
-		}
-		ctx := cmd.Context()
-		if o.timeoutSet {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-		}
-		return o.verify(ctx, &f, &config.node, o.printer(cmd), o.meter(cmd, "Verifying"))
+		ctx, cancel := o.bounded(cmd)
+		defer cancel()
+		return o.storeProblem(o.verify(ctx, cmd, &f))
 	}
+	f.store.register(c)
 	l := c.Flags()
-	l.StringVar(&f.config, "config", "", "configuration file of the node, YAML (RECALL_CONFIG)")
-	l.String("data", node.Default().Data, "data folder of the node (RECALL_DATA)")
+	l.String("replicas", "", "copies of the log that the cluster keeps (RECALL_NATS_REPLICAS, default 1)")
+	l.String("max-age", "", "how long the log keeps events (RECALL_LOG_MAX_AGE, default 30d)")
+	l.String("max-bytes", "", "the size limit of the log, of all partitions together (RECALL_LOG_MAX_BYTES, default 64GiB)")
 	l.StringVar(&f.anchors, "anchors", "", "file of anchors to compare with")
 	l.StringVar(&f.write, "write-anchors", "", "file to write the anchors of this log to")
 	l.BoolVar(&f.noRebuild, "no-rebuild", false, "do not fold the projection anew")
 	return c
 }
 
-func (o *globalOptions) verify(ctx context.Context, f *verifyFlags, c *node.Config, p *printer, m *meter) (err error) {
+func (o *globalOptions) verify(ctx context.Context, cmd *cobra.Command, f *verifyFlags) (err error) {
 	known, err := readAnchors(f.anchors)
 	if err != nil {
 		return err
 	}
-	// What the parts say while they start and stop is of no use to who verifies.
-	c.Logger = slog.New(slog.DiscardHandler)
-	data, err := node.OpenOffline(ctx, *c)
+	s, c, err := f.store.open(cmd)
 	if err != nil {
-		return offlineProblem(err)
+		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
 	start := time.Now()
-	list, err := f.walk(ctx, data, known, m)
-	m.end(err)
+	list, err := f.walk(ctx, s, c, known, o.meter(cmd, "Verifying"))
 	if err != nil {
 		return err
 	}
@@ -104,6 +98,7 @@ func (o *globalOptions) verify(ctx context.Context, f *verifyFlags, c *node.Conf
 			return fmt.Errorf("write the anchors: %w", err)
 		}
 	}
+	p := o.printer(cmd)
 	if err := p.audited(list); err != nil {
 		return err
 	}
@@ -119,8 +114,15 @@ type audited struct {
 
 // walk walks the logs, each with a rebuild where there is a projection to compare
 // with.
-func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audit.Anchor, m *meter) (list []audited, err error) {
-	logs := data.Logs()
+func (f *verifyFlags) walk(ctx context.Context, s *store, c *serveConfig, known []audit.Anchor, m *meter) (list []audited, err error) {
+	logs, err := s.logs(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	skip, err := f.skip(s, c)
+	if err != nil {
+		return nil, err
+	}
 	skipped := make([]string, len(logs))
 	temp, err := os.MkdirTemp("", "recall-verify-")
 	if err != nil {
@@ -128,20 +130,15 @@ func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audi
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	reports, err := audit.WalkAll(ctx, logs, audit.Config{
-		Anchors: known,
-		Progress: func(done, total uint64) {
-			if done == 1 {
-				m.span(1, total)
-			}
-			m.at(done)
-		},
+		Anchors: known, Progress: m.count,
 		Rebuild: func(ctx context.Context, log events.Log) (*audit.Rebuild, error) {
 			n := log.Partition()
-			if f.noRebuild {
-				skipped[n] = "--no-rebuild was given"
+			live := projectionFolder(c.node.Data, n)
+			switch {
+			case skip != "":
+				skipped[n] = skip
 				return nil, nil
-			}
-			if _, missing := os.Stat(data.Projection(n)); errors.Is(missing, os.ErrNotExist) {
+			case missing(live):
 				skipped[n] = "there is none"
 				return nil, nil
 			}
@@ -150,7 +147,7 @@ func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audi
 			if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 				return nil, err
 			}
-			r, err := audit.NewRebuild(ctx, log, data.Projection(n), dir)
+			r, err := audit.NewRebuild(ctx, log, live, dir)
 			if errors.Is(err, audit.ErrAged) {
 				skipped[n] = err.Error()
 				return nil, nil
@@ -158,6 +155,7 @@ func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audi
 			return r, err
 		},
 	})
+	m.end(err)
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +165,35 @@ func (f *verifyFlags) walk(ctx context.Context, data *node.Offline, known []audi
 	return list, nil
 }
 
+// skip says why no projection is compared, "" when those in the data folder are. Of
+// a node beside a cluster that folder is not locked yet.
+func (f *verifyFlags) skip(s *store, c *serveConfig) (string, error) {
+	switch {
+	case f.noRebuild:
+		return "--no-rebuild was given", nil
+	case !external(c):
+		return "", nil
+	case c.from["data"] == "default":
+		return "--data names no folder of a node that is stopped", nil
+	}
+	lock, err := lockData(c.node.Data)
+	if errors.Is(err, node.ErrLocked) {
+		return "a node runs on " + c.node.Data, nil
+	}
+	s.lock = lock
+	return "", offlineProblem(err)
+}
+
 // offlineProblem adds what to do about what people run into.
 func offlineProblem(err error) error {
+	var settings *jetstream.DifferenceError
 	switch {
 	case errors.Is(err, node.ErrLocked):
 		return exitf(exitPrecondition, "%w", err)
 	case errors.Is(err, os.ErrNotExist):
 		return exitf(exitNotFound, "%w; name the node's folder with --data", err)
+	case errors.As(err, &settings):
+		return exitf(exitError, "%w\nThe node's settings are in its configuration: name that file with --config.", err)
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -249,12 +248,12 @@ func (p *printer) whatIfNotes(r *whatif.Report) {
 	}
 }
 
-// offlineFlags let an analyst's command read the data of a stopped node instead
-// of asking a running one.
+// offlineFlags let an analyst's command read the log of a stopped node, or of a
+// cluster, instead of asking a running node.
 type offlineFlags struct{ config string }
 
 func (f *offlineFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.config, "config", "", "read the log of the stopped node of this configuration file, instead of asking a running one")
+	c.Flags().StringVar(&f.config, "config", "", "read the log of the node with this configuration file, stopped or beside a cluster, instead of asking a running one")
 	c.Flags().String("data", node.Default().Data, "read the log of the stopped node in this folder, instead of asking a running one")
 	// A default would look as if it were read unasked.
 	c.Flags().Lookup("data").DefValue = ""
@@ -269,26 +268,28 @@ func (f *offlineFlags) asked(cmd *cobra.Command) bool {
 // its API has it.
 const offlineApp = "default"
 
-// offline opens the logs of a stopped node for reading.
+// offline opens the logs for reading without a node.
 func (o *globalOptions) offline(cmd *cobra.Command, f *offlineFlags, do func(ctx context.Context, logs []events.Log, app string) error) (err error) {
 	config, err := loadConfig(f.config, os.Environ(), cmd.Flags())
 	if err != nil {
 		return configProblem(err)
 	}
-	ctx := cmd.Context()
-	if o.timeoutSet {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
+	if cmd.Flags().Changed("data") {
+		// The folder was asked for, whatever cluster the environment or the file names.
+		config.node.NATS.URL, config.node.NATS.Context = "", ""
 	}
-	// What the parts say while they start and stop is of no use to who reads.
-	config.node.Logger = slog.New(slog.DiscardHandler)
-	data, err := node.OpenOffline(ctx, config.node)
+	ctx, cancel := o.bounded(cmd)
+	defer cancel()
+	s, err := openStore(config, cmd)
 	if err != nil {
-		return offlineProblem(err)
+		return err
 	}
-	defer func() { err = errors.Join(err, data.Close()) }()
-	return do(ctx, data.Logs(), cmp.Or(o.app, offlineApp))
+	defer func() { err = errors.Join(err, s.close()) }()
+	logs, err := s.logs(ctx, config)
+	if err != nil {
+		return o.storeProblem(err)
+	}
+	return do(ctx, logs, cmp.Or(o.app, offlineApp))
 }
 
 // count tells how many of a known number of events are read.
