@@ -24,6 +24,9 @@ type PublisherConfig struct {
 	App string
 	// Partitions is how many partitions the ledger has. Default 1.
 	Partitions int
+	// Home says in which partition a push lives, where the log has grown and
+	// PartitionOf does not say it. Default PartitionOf.
+	Home func(push string) int
 }
 
 // Publisher is what a Go service uses to tell the ledger what it does with a
@@ -38,6 +41,9 @@ func NewPublisher(c PublisherConfig) (*Publisher, error) {
 	}
 	if c.Partitions == 0 {
 		c.Partitions = 1
+	}
+	if c.Home == nil {
+		c.Home = func(push string) int { return PartitionOf(c.App, push, c.Partitions) }
 	}
 	if err := CheckApp("app", c.App); err != nil {
 		return nil, fmt.Errorf("publisher: %w", err)
@@ -130,7 +136,7 @@ func (p *Publisher) record(given *Event) (Record, *FieldError) {
 
 // partition returns the partition of a push, which must be that of the log.
 func (p *Publisher) partition(push string) (int, error) {
-	n := PartitionOf(p.c.App, push, p.c.Partitions)
+	n := p.c.Home(push)
 	if n != p.c.Log.Partition() {
 		return 0, bad("push", "%q belongs to partition %d, this publisher writes partition %d", push, n, p.c.Log.Partition())
 	}

@@ -106,8 +106,11 @@ func PartitionOf(app, push string, partitions int) int {
 // KeyPartition returns the partition in which a key that concerns the whole ledger
 // is claimed: an idempotency key given with a request whose push may be anywhere.
 func KeyPartition(app, key string, partitions int) int {
-	return PartitionOf(app+"\x00key", key, partitions)
+	return PartitionOf(keyScope(app), key, partitions)
 }
+
+// keyScope keeps the homes of an app's keys apart from those of its pushes.
+func keyScope(app string) string { return app + "\x00key" }
 
 // CheckSubject reports whether an event may stand on the subject it was stored
 // under. Permissions are granted by subject, so an event whose body names

@@ -33,6 +33,15 @@ func (f *storeFlags) register(c *cobra.Command) {
 	l.String("nats-context", "", "a context of the NATS CLI, by name or path, in place of --nats")
 }
 
+// registerSettings adds what the log's settings are, for commands that open it as a
+// node does.
+func (f *storeFlags) registerSettings(c *cobra.Command) {
+	l := c.Flags()
+	l.String("replicas", "", "copies of the log that the cluster keeps (RECALL_NATS_REPLICAS, default 1)")
+	l.String("max-age", "", "how long the log keeps events (RECALL_LOG_MAX_AGE, default 30d)")
+	l.String("max-bytes", "", "the size limit of the log, of all partitions together (RECALL_LOG_MAX_BYTES, default 64GiB)")
+}
+
 // open opens the log that the flags name, for reading. The configuration says what
 // else the command may need of the node.
 func (f *storeFlags) open(cmd *cobra.Command) (*store, *serveConfig, error) {
@@ -242,10 +251,14 @@ func (s *store) walkLogs(ctx context.Context, metadata []jetstream.Metadata, set
 	if err != nil {
 		return nil, err
 	}
+	grown, err := grownOf(logs)
+	if err != nil {
+		return nil, err
+	}
 	for i, log := range logs {
 		logs[i] = upTo{log, events.Seq(metadata[i].Last)}
 	}
-	reports, err := audit.WalkAll(ctx, logs, audit.Config{Anchors: known, Progress: m.count})
+	reports, err := audit.WalkAll(ctx, logs, audit.Config{Grown: grown, Anchors: known, Progress: m.count})
 	m.end(err)
 	return reports, err
 }

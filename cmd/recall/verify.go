@@ -68,10 +68,8 @@ names the folder of a node that is stopped.`,
 		return o.storeProblem(o.verify(ctx, cmd, &f))
 	}
 	f.store.register(c)
+	f.store.registerSettings(c)
 	l := c.Flags()
-	l.String("replicas", "", "copies of the log that the cluster keeps (RECALL_NATS_REPLICAS, default 1)")
-	l.String("max-age", "", "how long the log keeps events (RECALL_LOG_MAX_AGE, default 30d)")
-	l.String("max-bytes", "", "the size limit of the log, of all partitions together (RECALL_LOG_MAX_BYTES, default 64GiB)")
 	l.StringVar(&f.anchors, "anchors", "", "file of anchors to compare with")
 	l.StringVar(&f.write, "write-anchors", "", "file to write the anchors of this log to")
 	l.BoolVar(&f.noRebuild, "no-rebuild", false, "do not fold the projection anew")
@@ -129,8 +127,12 @@ func (f *verifyFlags) walk(ctx context.Context, s *store, c *serveConfig, known 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	grown, err := grownOf(logs)
+	if err != nil {
+		return nil, err
+	}
 	reports, err := audit.WalkAll(ctx, logs, audit.Config{
-		Anchors: known, Progress: m.count,
+		Grown: grown, Anchors: known, Progress: m.count,
 		Rebuild: func(ctx context.Context, log events.Log) (*audit.Rebuild, error) {
 			n := log.Partition()
 			live := projectionFolder(c.node.Data, n)

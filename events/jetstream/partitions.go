@@ -2,11 +2,14 @@ package jetstream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 
 	js "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/recall-ledger/recall-ledger/events"
 )
 
 // MaxPartitions bounds the partitions of a ledger (L11).
@@ -16,11 +19,15 @@ const MaxPartitions = 64
 // many there are. A stream that says nothing is of a ledger with one.
 const metaPartitions = "recall-ledger-partitions"
 
+// metaGrown is the name under which the first partition's stream says from how many
+// partitions the log has grown: events.Growth, the oldest first, in JSON.
+const metaGrown = "recall-ledger-grown"
+
 // PartitionsError is a ledger with another number of partitions than asked for.
 type PartitionsError struct{ Have, Want int }
 
 func (e *PartitionsError) Error() string {
-	return fmt.Sprintf("the log has %d partitions, asked for are %d: the number is chosen when the log is made, since every push lives in the one its id belongs to; leave it out, or point to another log", e.Have, e.Want)
+	return fmt.Sprintf("the log has %d partitions, asked for are %d: every push lives in the one its id belongs to; leave the number out, or point to another log; recall partitions grow gives a log more of them", e.Have, e.Want)
 }
 
 // OpenAll opens the logs of all partitions in order, and makes them when there are
@@ -51,7 +58,33 @@ func OpenAll(ctx context.Context, c Config, partitions int) ([]*Log, error) {
 		}
 		logs = append(logs, l)
 	}
-	return logs, nil
+	_, err = logs[0].Grown()
+	return logs, err
+}
+
+// Grown returns from how many partitions the log has grown, the oldest first; the
+// stream of the first partition says it, as it was when it was opened.
+func (l *Log) Grown() ([]events.Growth, error) {
+	return grownOf(l.stream.CachedInfo().Config)
+}
+
+func grownOf(c js.StreamConfig) ([]events.Growth, error) {
+	text := c.Metadata[metaGrown]
+	if text == "" {
+		return nil, nil
+	}
+	partitions, err := partitionsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	var grown []events.Growth
+	if err = json.Unmarshal([]byte(text), &grown); err == nil {
+		err = events.CheckGrowths(grown, partitions)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stream %s says that it has grown, but not how: %w; restore its metadata %s", c.Name, err, metaGrown)
+	}
+	return grown, nil
 }
 
 // Partitions returns how many partitions the log has, 0 when there is no log.

@@ -54,7 +54,11 @@ func (s *Server) notification(ctx context.Context, in *notificationInput) (*outp
 		return nil, problem(string(ledger.UnknownDevice), "push %q never went to that device", in.Push)
 	}
 	h := newHistory(app, in, list)
-	if err := h.read(ctx, s.ledger(ctx).Of(app, in.Push).Log, first, last); err != nil {
+	p, err := s.ledger(ctx).Of(ctx, app, in.Push)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.read(ctx, p.Log, first, last); err != nil {
 		return nil, err
 	}
 	return answer(NotificationAnswer{Notifications: list, History: h.entries, Truncated: h.truncated}, nil)

@@ -245,7 +245,7 @@ func TestPastKept(t *testing.T) {
 	for i := range 20 {
 		w.put("default", fmt.Sprintf("p%d", i), events.PushSent, &events.Fact{Channel: "fcm", Devices: []string{"d"}})
 	}
-	part := w.set.Of("default", "p0").Number()
+	part := facadetest.Must(w.set.Of(t.Context(), "default", "p0"))(t).Number()
 	moment := full(events.Positions{{Partition: 0, Seq: 3}, {Partition: 1, Seq: 3}}, 2)
 	counted := func(what string, folds, hits uint64) {
 		t.Helper()

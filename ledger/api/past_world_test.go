@@ -122,7 +122,7 @@ func (w *world) put(app, push string, kind events.Kind, data events.Data) events
 	at := w.now.Add(500 * time.Millisecond)
 	e := &events.Event{Header: events.Header{Kind: kind, App: app, Push: push, Time: at.Add(-time.Second)}, Data: data}
 	b := facadetest.Must(events.Encode(e))(w.t)
-	part, channel := w.set.Of(app, push).Number(), ""
+	part, channel := facadetest.Must(w.set.Of(w.t.Context(), app, push))(w.t).Number(), ""
 	if c, ok := data.(*events.Command); ok {
 		channel = c.Channel
 	}

@@ -162,9 +162,12 @@ func (s *Server) gate(ctx context.Context, in *gateInput) (*output[GateAnswer], 
 		return nil, err
 	}
 	app := from(ctx).caller.app
-	at := s.c.Ledger.Of(app, in.Push)
+	at, err := s.c.Ledger.Of(ctx, app, in.Push)
+	if err != nil {
+		return nil, err
+	}
 	p, err := events.NewPublisher(events.PublisherConfig{
-		Log: at.Log, Committer: at.Committer, App: app, Partitions: len(s.c.Ledger.Parts()),
+		Log: at.Log, Committer: at.Committer, App: app, Home: func(string) int { return at.Number() },
 	})
 	if err != nil {
 		return nil, err

@@ -82,7 +82,11 @@ func (s *Server) timeline(ctx context.Context, in *pushInput) (*output[Timeline]
 		return nil, unknownPush(in.Push)
 	}
 	t := newTimeline(app, in.Push, v)
-	if err := t.read(ctx, s.ledger(ctx).Of(app, in.Push).Log, first); err != nil {
+	p, err := s.ledger(ctx).Of(ctx, app, in.Push)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.read(ctx, p.Log, first); err != nil {
 		return nil, err
 	}
 	return answer(t.result(), nil)

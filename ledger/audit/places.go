@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,14 @@ import (
 type places struct {
 	// partitions is how many there are; 1 also where one is walked by itself.
 	partitions int
+	// grown are the growths of the log, the oldest first.
+	grown []events.Growth
+	// old are, of each partition, the pushes that began there before the log grew and
+	// would belong elsewhere since. All of them are kept: what a projection knows of
+	// its pushes, without their devices.
+	old []map[pushID]bool
+	// aged are the partitions whose log does not have its first events any more.
+	aged map[int]bool
 	// wanted are the pushes that overrides of other partitions put into each, nil
 	// where there are none.
 	wanted []map[pushID]*arrival
@@ -35,42 +44,55 @@ type successor struct {
 	accepted, told arrival
 }
 
-func newPlaces(partitions int) *places {
-	return &places{partitions: partitions, wanted: make([]map[pushID]*arrival, partitions)}
+func newPlaces(partitions int, grown []events.Growth) *places {
+	return &places{
+		partitions: partitions, grown: grown, old: make([]map[pushID]bool, partitions), aged: map[int]bool{},
+		wanted: make([]map[pushID]*arrival, partitions),
+	}
 }
 
-// elsewhere returns the home of an override's new push, false when that is the
-// recall's own partition or there is none.
-func (p *places) elsewhere(app string, d *events.Requested, own int) (home int, ok bool) {
+// elsewhere returns the home of an override's new push, and others that it may have
+// in a log that has grown; false when it may be the recall's own partition or there is
+// none.
+func (p *places) elsewhere(app string, d *events.Requested, own int) (homes []int, ok bool) {
 	if d.Replacement == nil || p.partitions == 1 {
-		return 0, false
+		return nil, false
 	}
-	home = events.PartitionOf(app, d.Replacement.Push, p.partitions)
-	return home, home != own
+	home, before := events.Homes(app, d.Replacement.Push, p.partitions, p.grown)
+	homes = []int{home}
+	for _, h := range before {
+		homes = append(homes, h.Partition)
+	}
+	return homes, !slices.Contains(homes, own)
 }
 
 // expect notes that a push is to be looked for in its partition.
 func (p *places) expect(app string, d *events.Requested, own int) {
-	home, ok := p.elsewhere(app, d, own)
+	homes, ok := p.elsewhere(app, d, own)
 	if !ok {
 		return
 	}
-	if p.wanted[home] == nil {
-		p.wanted[home] = map[pushID]*arrival{}
-	}
 	id := pushID{strings.Clone(app), strings.Clone(d.Replacement.Push)}
-	if p.wanted[home][id] == nil {
-		p.wanted[home][id] = &arrival{}
+	a := p.wanted[homes[0]][id]
+	if a == nil {
+		a = &arrival{}
+	}
+	for _, home := range homes {
+		if p.wanted[home] == nil {
+			p.wanted[home] = map[pushID]*arrival{}
+		}
+		p.wanted[home][id] = a
 	}
 }
 
 // accept notes an accepted override; nil when its new push is no concern of another
 // partition.
 func (p *places) accept(app string, d *events.Requested, m events.Message) *successor {
-	home, ok := p.elsewhere(app, d, m.Partition)
+	homes, ok := p.elsewhere(app, d, m.Partition)
 	if !ok {
 		return nil
 	}
+	home := homes[0]
 	s := &successor{push: pushID{app, strings.Clone(d.Replacement.Push)}, recall: strings.Clone(d.Recall), home: home, accepted: arrival{m.Position, m.Time}}
 	s.arrived = p.wanted[home][s.push]
 	p.successors = append(p.successors, s)
@@ -90,13 +112,7 @@ func (p *places) take(r *Report, e *events.Event, m events.Message) {
 	if p.partitions == 1 {
 		return
 	}
-	home := events.PartitionOf(e.App, e.Push, p.partitions)
-	if k, ok := e.Data.(*events.Key); ok && m.Partition != home {
-		// A key that concerns the whole ledger is claimed in a partition of its own,
-		// and answered in that of its push.
-		home = events.KeyPartition(e.App, k.Key, p.partitions)
-	}
-	if home != m.Partition {
+	if home, ok := p.placed(e, m); !ok {
 		r.violate(Placed, m.Position, "is of push %q, which belongs to partition %d", e.Push, home)
 	}
 	switch e.Data.(type) {
@@ -105,6 +121,57 @@ func (p *places) take(r *Report, e *events.Event, m events.Message) {
 			*a = arrival{m.Position, m.Time}
 		}
 	}
+}
+
+// placed reports whether an event may stand in its partition, and where its push
+// lives.
+func (p *places) placed(e *events.Event, m events.Message) (home int, ok bool) {
+	home, before := events.Homes(e.App, e.Push, p.partitions, p.grown)
+	for _, h := range before {
+		if p.old[h.Partition][pushID{e.App, e.Push}] {
+			home = h.Partition
+			break
+		}
+	}
+	if home == m.Partition {
+		return home, true
+	}
+	// A key that concerns the whole ledger is claimed in a partition of its own, and
+	// answered in that of its push.
+	if k, ok := e.Data.(*events.Key); ok {
+		keyHome, keyBefore := events.KeyHomes(e.App, k.Key, p.partitions, p.grown)
+		if keyHome == m.Partition || within(keyBefore, m) {
+			return home, true
+		}
+	}
+	// Where the log does not have its first events any more, the push may have begun
+	// with one of those.
+	return home, p.aged[m.Partition] && slices.ContainsFunc(before, func(h events.Home) bool { return h.Partition == m.Partition })
+}
+
+// ends returns where a partition ended when the log grew last, 0 when it did not.
+func (p *places) ends(partition int) events.Seq {
+	if len(p.grown) == 0 {
+		return 0
+	}
+	return p.grown[len(p.grown)-1].Ends.Of(partition)
+}
+
+// begin notes a push that began in a partition before the log grew.
+func (p *places) begin(e *events.Event, m events.Message) {
+	_, before := events.Homes(e.App, e.Push, p.partitions, p.grown)
+	if !within(before, m) || p.old[m.Partition][pushID{e.App, e.Push}] {
+		return
+	}
+	if p.old[m.Partition] == nil {
+		p.old[m.Partition] = map[pushID]bool{}
+	}
+	p.old[m.Partition][pushID{strings.Clone(e.App), strings.Clone(e.Push)}] = true
+}
+
+// within reports whether a message stands in one of the homes, before its end.
+func within(before []events.Home, m events.Message) bool {
+	return slices.ContainsFunc(before, func(h events.Home) bool { return h.Partition == m.Partition && m.Seq <= h.Until })
 }
 
 // leeway is by how much times of two partitions may contradict their order: the

@@ -216,3 +216,48 @@ func TestAnchorsOfPartitions(t *testing.T) {
 		}
 	}
 }
+
+// TestPartitionsGrown: in a log that has grown a push stays where it began, and what
+// begins afterwards goes where it belongs among all partitions.
+func TestPartitionsGrown(t *testing.T) {
+	grown := []events.Growth{{Partitions: 2, Ends: events.Positions{{Partition: 0, Seq: 1}, {Partition: 1, Seq: 1}}}}
+	// A push that lived in partition 1 of two and would belong to partition 2 of three.
+	moved, stays := "", pushIn(0, 0)
+	for i := 0; moved == ""; i++ {
+		if id := pushIn(2, i); events.PartitionOf("a", id, 2) == 1 {
+			moved = id
+		}
+	}
+	other := moved + "x"
+	for events.PartitionOf("a", other, 2) != 1 || events.PartitionOf("a", other, several) != 2 {
+		other += "x"
+	}
+	one := func(d string) step { return fact(events.PushSent, d) }
+	early := []scene{{1, moved, 0, one("d1")}, {0, stays, 0, one("d1")}}
+	for name, c := range map[string]struct {
+		scenes []scene
+		at     events.Position
+	}{
+		"goes on where it began":        {[]scene{{1, moved, 1, one("d2")}}, events.Position{}},
+		"begins where it belongs":       {[]scene{{2, other, 1, one("d1")}}, events.Position{}},
+		"begins where it had belonged":  {[]scene{{1, other, 1, one("d1")}}, events.Position{Partition: 1, Seq: 2}},
+		"goes on where it would belong": {[]scene{{2, moved, 1, one("d2")}}, events.Position{Partition: 2, Seq: 1}},
+	} {
+		reports, err := WalkAll(t.Context(), logsOf(t, append(early[:2:2], c.scenes...)), Config{Grown: grown})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var at events.Position
+		for _, r := range reports {
+			if r.Worst != nil {
+				at = r.Worst.Position
+			}
+			if r.Worst != nil && r.Worst.Check != Placed {
+				t.Errorf("%s: %+v", name, r.Worst)
+			}
+		}
+		if at != c.at {
+			t.Errorf("%s: the violation is at %s, want %s", name, at, c.at)
+		}
+	}
+}

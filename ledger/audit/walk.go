@@ -16,6 +16,8 @@ type Config struct {
 	Log events.Log
 	// Anchors are anchors of an earlier walk to compare with, of any partition.
 	Anchors []Anchor
+	// Grown are the growths of the log, the oldest first.
+	Grown []events.Growth
 	// Progress is told how far the walk is: every log is read twice, so steps go
 	// up to twice their length. It may be nil.
 	Progress func(done, total uint64)
@@ -27,7 +29,7 @@ type Config struct {
 // Walk checks one partition by itself. An error means that it could not be read to
 // its end; what is wrong with it stands in the report.
 func Walk(ctx context.Context, c Config) (*Report, error) {
-	reports, err := walkLogs(ctx, c, []events.Log{c.Log}, newPlaces(1))
+	reports, err := walkLogs(ctx, c, []events.Log{c.Log}, newPlaces(1, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func Walk(ctx context.Context, c Config) (*Report, error) {
 // and what must hold between them. It returns a report of each; errors are as those
 // of Walk.
 func WalkAll(ctx context.Context, logs []events.Log, c Config) ([]*Report, error) {
-	reports, err := walkLogs(ctx, c, logs, newPlaces(len(logs)))
+	reports, err := walkLogs(ctx, c, logs, newPlaces(len(logs), c.Grown))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +120,7 @@ type walk struct {
 func newWalk(log events.Log, info events.Info, p *places) *walk {
 	w := &walk{log: log, report: newReport(), places: p, info: info, first: max(info.First, 1)}
 	w.report.Created = info.Created.UTC()
+	p.aged[log.Partition()] = w.first > 1
 	w.report.First, w.report.Last = w.position(info.First), w.position(info.Last)
 	return w
 }
@@ -134,22 +137,26 @@ func (w *walk) length() uint64 {
 	return uint64(w.info.Last - w.first + 1)
 }
 
-// survey finds the pushes with recalls, so that state is held for them alone, and
-// the new pushes of overrides.
+// survey finds the pushes with recalls, so that state is held for them alone, the
+// new pushes of overrides, and what lives where it began before the log grew.
 func (w *walk) survey(ctx context.Context) error {
 	w.auditor = newAuditor(w.report, w.places)
 	if w.info.Last == 0 {
 		return nil
 	}
-	word := []byte(events.RecallRequested)
+	word, grown := []byte(events.RecallRequested), w.places.ends(w.log.Partition())
 	return w.log.Read(ctx, events.Range{From: w.first, To: w.info.Last}, func(m events.Message) error {
 		w.step(uint64(m.Seq-w.first) + 1)
-		if !bytes.Contains(m.Data, word) && bytes.IndexByte(m.Data, '\\') < 0 {
+		early := m.Seq <= grown
+		if !early && !bytes.Contains(m.Data, word) && bytes.IndexByte(m.Data, '\\') < 0 {
 			return nil
 		}
 		e, err := w.decoder.Decode(m.Data)
 		if err != nil || events.CheckSubject(m.Subject, m.Partition, &e.Header) != nil {
 			return nil //nolint:nilerr // counted by the second reading
+		}
+		if early {
+			w.places.begin(e, m)
 		}
 		if q, ok := e.Data.(*events.Requested); ok {
 			w.auditor.expect(e, q)

@@ -190,7 +190,7 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 	if err := d.catchUp(ctx); err != nil {
 		return Answer{}, false, err
 	}
-	if a, found, err := t.known(); err != nil || found {
+	if a, found, err := t.known(ctx); err != nil || found {
 		return a, true, err
 	}
 	a, fence, rules, err := t.decide(ctx)
@@ -234,7 +234,7 @@ func (t *try) once(ctx context.Context) (Answer, bool, error) {
 
 // known returns the answer that the log holds already: this request's own from
 // an earlier round, or the first one of its key.
-func (t *try) known() (Answer, bool, error) {
+func (t *try) known(ctx context.Context) (Answer, bool, error) {
 	d := t.d
 	if t.unsure != nil {
 		s, err := d.c.Views.State(t.r.App, t.r.Push, events.Scope{})
@@ -244,7 +244,11 @@ func (t *try) known() (Answer, bool, error) {
 		if mine := s.Push.Find(t.id); mine != nil {
 			// What was appended with it stands right behind it.
 			a, last := *t.unsure, mine.Seq
-			if d.own(t.r.App, mine.Replacement) {
+			own, err := d.own(ctx, t.r.App, mine.Replacement)
+			if err != nil {
+				return Answer{}, false, err
+			}
+			if own {
 				last++
 			}
 			if t.key != "" {
@@ -381,7 +385,11 @@ func (d *Decider) elsewhere(ctx context.Context, r *ledger.Request, c *ledger.Ci
 		return nil
 	}
 	state := func() (projections.State, error) { return d.c.Views.State(r.App, n.Push, events.Scope{}) }
-	if !d.own(r.App, n) {
+	own, err := d.own(ctx, r.App, n)
+	if err != nil {
+		return err
+	}
+	if !own {
 		state = func() (projections.State, error) { return d.c.Others.State(ctx, r.App, n.Push) }
 	}
 	other, err := state()
@@ -391,8 +399,11 @@ func (d *Decider) elsewhere(ctx context.Context, r *ledger.Request, c *ledger.Ci
 
 // own reports whether the new push of an override belongs to this partition, so
 // that its description is part of the decision.
-func (d *Decider) own(app string, n *events.Replacement) bool {
-	return n != nil && (d.c.Others == nil || d.c.Others.Owns(app, n.Push))
+func (d *Decider) own(ctx context.Context, app string, n *events.Replacement) (bool, error) {
+	if n == nil || d.c.Others == nil {
+		return n != nil, nil
+	}
+	return d.c.Others.Owns(ctx, app, n.Push)
 }
 
 // ask says what a request asks of a channel.
@@ -445,7 +456,11 @@ func (d *Decider) append(ctx context.Context, r *ledger.Request, a Answer, key, 
 		accepted := event(events.RecallRequested, q)
 		accepted.Trace = traceparent
 		err = add(accepted, events.Subject(partition, r.App, events.RecallRequested, r.Push, ""), true, fence.decision)
-		if err == nil && d.own(r.App, q.Replacement) {
+		own := false
+		if err == nil {
+			own, err = d.own(ctx, r.App, q.Replacement)
+		}
+		if err == nil && own {
 			err = d.addReplacement(&records, r, q, traceparent, now)
 		}
 	} else {

@@ -13,7 +13,7 @@ import (
 // in one place for the whole ledger, so of two that race one loses.
 type Others interface {
 	// Owns reports whether a push belongs to the decider's own partition.
-	Owns(app, push string) bool
+	Owns(ctx context.Context, app, push string) (bool, error)
 	// State returns the decision state of a push of any partition, as of the end
 	// of its log.
 	State(ctx context.Context, app, push string) (projections.State, error)

@@ -94,7 +94,7 @@ func printable(reason string) string {
 // commit puts the outcomes on the log, however long that takes: until ctx ends
 // the results are nowhere but here.
 func (r *results) commit(ctx context.Context) error {
-	sent, err := r.sent()
+	sent, err := r.sent(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,13 +132,7 @@ func (r *results) put(ctx context.Context, c *events.Committer, records []events
 		if ctx.Err() != nil || errors.Is(err, events.ErrClosed) {
 			return fmt.Errorf("record outcomes: %w", err)
 		}
-		r.w.c.Logger.WarnContext(ctx, "outcomes wait to be recorded", "channel", r.command.Channel, "seq", uint64(r.seq), "error", err.Error())
-		wait := time.NewTimer(min(r.w.backoff(try), commitPause))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-		}
-		wait.Stop()
+		r.again(ctx, try, err)
 	}
 	return nil
 }
@@ -194,7 +188,7 @@ type elsewhere struct {
 }
 
 // sent are the facts of the new push, where several partitions are.
-func (r *results) sent() ([]elsewhere, error) {
+func (r *results) sent(ctx context.Context) ([]elsewhere, error) {
 	if r.w.c.Home == nil {
 		return nil, nil
 	}
@@ -204,7 +198,10 @@ func (r *results) sent() ([]elsewhere, error) {
 		if !r.overwrote(g) {
 			continue
 		}
-		partition, committer := r.w.c.Home(r.event.App, r.command.Replacement)
+		partition, committer, err := r.home(ctx)
+		if err != nil {
+			return nil, err
+		}
 		rec, err := r.fact(partition, now, g)
 		if err != nil {
 			return nil, err
@@ -212,4 +209,30 @@ func (r *results) sent() ([]elsewhere, error) {
 		list = append(list, elsewhere{committer, []events.Record{rec}})
 	}
 	return list, nil
+}
+
+// home finds the partition of the new push, however long that takes: an outcome that
+// waits for it is nowhere but here.
+func (r *results) home(ctx context.Context) (int, *events.Committer, error) {
+	for try := 1; ; try++ {
+		n, c, err := r.w.c.Home(ctx, r.event.App, r.command.Replacement)
+		if err == nil {
+			return n, c, nil
+		}
+		if ctx.Err() != nil {
+			return 0, nil, fmt.Errorf("record outcomes: %w", err)
+		}
+		r.again(ctx, try, err)
+	}
+}
+
+// again waits before what came of the command is tried to be recorded once more.
+func (r *results) again(ctx context.Context, try int, why error) {
+	r.w.c.Logger.WarnContext(ctx, "outcomes wait to be recorded", "channel", r.command.Channel, "seq", uint64(r.seq), "error", why.Error())
+	wait := time.NewTimer(min(r.w.backoff(try), commitPause))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
 }

@@ -32,7 +32,7 @@ type WorkerConfig struct {
 	Gates *Gates
 	// Home returns the partition of a push and its committer, for the facts of the
 	// new push of an override. Nil when there is one partition.
-	Home func(app, push string) (partition int, c *events.Committer)
+	Home func(ctx context.Context, app, push string) (partition int, c *events.Committer, err error)
 	// Mine reports whether the channel is certainly still this node's to serve; it
 	// is asked right before every vendor call. Nil when no other node serves it.
 	Mine func() bool

@@ -101,7 +101,10 @@ func (d *Desk) Push(ctx context.Context, app, push string) (*projections.Push, e
 
 // state returns the decision state of a push as of the log's end.
 func (d *Desk) state(ctx context.Context, app, push string) (projections.State, error) {
-	p := d.Ledger.Of(app, push)
+	p, err := d.Ledger.Of(ctx, app, push)
+	if err != nil {
+		return projections.State{}, err
+	}
 	if err := p.CatchUp(ctx); err != nil {
 		return projections.State{}, err
 	}

@@ -29,6 +29,10 @@ func (n *Node) openPartitions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	grown, err := n.logs[0].Grown()
+	if err != nil {
+		return err
+	}
 	var parts []*partition.Part
 	for _, log := range n.logs {
 		open := n.openHere
@@ -47,7 +51,7 @@ func (n *Node) openPartitions(ctx context.Context) error {
 		parts = append(parts, p)
 	}
 	n.ledger, err = partition.New(partition.Config{
-		Parts: parts, Shared: n.c.NATS.external(),
+		Parts: parts, Grown: grown, Shared: n.c.NATS.external(),
 		Decision: n.decision(),
 	})
 	return err
@@ -119,6 +123,7 @@ func (n *Node) openLogs(ctx context.Context) error {
 	c := jetstream.Config{Conn: n.conn, Observe: n.observe, Settings: jetstream.Settings{Replicas: n.c.NATS.Replicas, MaxAge: n.c.Log.MaxAge}}
 	count := n.c.Log.Partitions
 	if count == 0 {
+		// The log's size is divided among them, so their number must be known first.
 		have, err := jetstream.Partitions(ctx, c)
 		if err != nil {
 			return err

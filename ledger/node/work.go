@@ -56,7 +56,7 @@ func (n *Node) openJobs() error {
 	n.jobs = append(n.jobs, job{"", service.Run}, job{"", n.survey.Run}, job{"", n.channels})
 	if n.leases != nil {
 		answers := remote.NewServer(remote.ServerConfig{Conn: n.conn, Node: n.name, Version: n.c.Version, Parts: here, Logger: n.c.Logger})
-		n.jobs = append(n.jobs, job{"", answers.Run})
+		n.jobs = append(n.jobs, job{"", answers.Run}, job{"", n.lookForGrowth})
 	}
 	if n.watch != nil {
 		n.jobs = append(n.jobs, job{"", n.watch.Run}, job{"watch", n.mover.Run})
@@ -175,11 +175,14 @@ func (n *Node) worker(p *partition.Part, channel, lease string, gates *dispatch.
 		share = p.Number()
 		mine = func() bool { return n.leases.Held(lease) }
 	}
-	var home func(app, push string) (int, *events.Committer)
+	var home func(ctx context.Context, app, push string) (int, *events.Committer, error)
 	if len(n.ledger.Parts()) > 1 {
-		home = func(app, push string) (int, *events.Committer) {
-			to := n.ledger.Of(app, push)
-			return to.Number(), to.Committer
+		home = func(ctx context.Context, app, push string) (int, *events.Committer, error) {
+			to, err := n.ledger.Of(ctx, app, push)
+			if err != nil {
+				return 0, nil, err
+			}
+			return to.Number(), to.Committer, nil
 		}
 	}
 	return dispatch.NewWorker(dispatch.WorkerConfig{

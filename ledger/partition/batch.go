@@ -11,7 +11,17 @@ import (
 type Batch struct {
 	set     *Set
 	records [][]events.Record
-	n       int
+	// later are events whose partition is looked for when they are stored: in a log
+	// that has grown that may take a while.
+	later []addressed
+	n     int
+}
+
+// addressed is an event without its partition.
+type addressed struct {
+	app, push string
+	kind      events.Kind
+	data      []byte
 }
 
 // NewBatch returns an empty batch.
@@ -25,9 +35,38 @@ func (b *Batch) Add(e *events.Event) error {
 	if err != nil {
 		return err
 	}
-	p := b.set.Of(e.App, e.Push).Number()
-	b.records[p] = append(b.records[p], events.Record{Subject: events.Subject(p, e.App, e.Kind, e.Push, ""), Data: data})
 	b.n++
+	a := addressed{e.App, e.Push, e.Kind, data}
+	if len(b.set.grown) > 0 || b.set.home != nil {
+		b.later = append(b.later, a)
+		return nil
+	}
+	b.put(events.PartitionOf(e.App, e.Push, len(b.set.parts)), a)
+	return nil
+}
+
+func (b *Batch) put(p int, a addressed) {
+	b.records[p] = append(b.records[p], events.Record{Subject: events.Subject(p, a.app, a.kind, a.push, ""), Data: a.data})
+}
+
+// address finds the partitions of the events that have none yet.
+func (b *Batch) address(ctx context.Context) error {
+	type id struct{ app, push string }
+	found := map[id]int{}
+	for i, a := range b.later {
+		p, known := found[id{a.app, a.push}]
+		if !known {
+			at, err := b.set.Of(ctx, a.app, a.push)
+			if err != nil {
+				b.later = b.later[i:]
+				return err
+			}
+			p = at.Number()
+			found[id{a.app, a.push}] = p
+		}
+		b.put(p, a)
+	}
+	b.later = nil
 	return nil
 }
 
@@ -47,6 +86,9 @@ func (b *Batch) Commit(ctx context.Context) (events.Positions, error) {
 }
 
 func (b *Batch) store(ctx context.Context, write func(*events.Committer, context.Context, []events.Record) (events.Position, error)) (events.Positions, error) {
+	if err := b.address(ctx); err != nil {
+		return nil, err
+	}
 	var list events.Positions
 	var mu sync.Mutex
 	err := b.set.each(func(p *Part) error {

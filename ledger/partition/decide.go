@@ -14,7 +14,10 @@ import (
 // override that belongs elsewhere is put there; should that fail, the planner of
 // the recall does it before it issues a command.
 func (s *Set) Decide(ctx context.Context, r ledger.Request, key string, render decision.Render) (decision.Answer, error) {
-	p := s.Of(r.App, r.Push)
+	p, err := s.Of(ctx, r.App, r.Push)
+	if err != nil {
+		return decision.Answer{}, err
+	}
 	a, err := p.Decider.Recall(ctx, r, key, render)
 	if err == nil && a.Requested != nil && a.Requested.Replacement != nil && len(s.parts) > 1 {
 		_ = s.Succeed(ctx, r.App, a.Requested.Recall) // the decision stands whatever comes of it
@@ -24,7 +27,11 @@ func (s *Set) Decide(ctx context.Context, r ledger.Request, key string, render d
 
 // Preview is as Decider.Preview.
 func (s *Set) Preview(ctx context.Context, r ledger.Request) (*decision.Preview, error) {
-	return s.Of(r.App, r.Push).Decider.Preview(ctx, r)
+	p, err := s.Of(ctx, r.App, r.Push)
+	if err != nil {
+		return nil, err
+	}
+	return p.Decider.Preview(ctx, r)
 }
 
 // Abort is as Decider.Abort.
@@ -76,9 +83,9 @@ func (s *Set) Succeed(ctx context.Context, app, recall string) error {
 	if err != nil || push == nil || r.Replacement == nil {
 		return err
 	}
-	to := s.Of(app, r.Replacement.Push)
-	if to == from {
-		return nil // it is part of the decision
+	to, err := s.Of(ctx, app, r.Replacement.Push)
+	if err != nil || to == from {
+		return err // where it is the same, it is part of the decision
 	}
 	s.succeeding.Lock()
 	defer s.succeeding.Unlock()

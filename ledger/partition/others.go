@@ -20,11 +20,17 @@ type others struct {
 }
 
 // Owns implements decision.Others.
-func (o *others) Owns(app, push string) bool { return o.set.Of(app, push) == o.own }
+func (o *others) Owns(ctx context.Context, app, push string) (bool, error) {
+	p, err := o.set.Of(ctx, app, push)
+	return p == o.own, err
+}
 
 // State implements decision.Others.
 func (o *others) State(ctx context.Context, app, push string) (projections.State, error) {
-	p := o.set.Of(app, push)
+	p, err := o.set.Of(ctx, app, push)
+	if err != nil {
+		return projections.State{}, err
+	}
 	if err := p.CatchUp(ctx); err != nil {
 		return projections.State{}, err
 	}
@@ -57,6 +63,16 @@ func (o *others) LastRecall(ctx context.Context, app string) (time.Time, error) 
 // Reserve implements decision.Others. The key's home is one partition, whatever
 // the push, so two requests for pushes of different partitions cannot both have it.
 func (o *others) Reserve(ctx context.Context, app, push, key, fingerprint string) error {
+	for _, h := range before(o.set, app, key) {
+		p := o.set.parts[h.Partition]
+		owner, _, err := claimant(ctx, p, app, key, events.KeySubject(h.Partition, app, key))
+		if err == nil && owner != "" && owner != fingerprint {
+			err = decision.ErrKeyReused
+		}
+		if err != nil {
+			return err
+		}
+	}
 	home := o.home(app, key)
 	if home == o.own {
 		return nil
@@ -81,6 +97,13 @@ func (o *others) Turn(ctx context.Context, app, push, recall string, rules ledge
 
 func (o *others) home(app, key string) *Part {
 	return o.set.parts[events.KeyPartition(app, key, len(o.set.parts))]
+}
+
+// before are the homes that a key had before the log grew. Nobody claims it there
+// any more for the whole ledger, so looking is enough.
+func before(s *Set, app, key string) []events.Home {
+	_, list := events.KeyHomes(app, key, len(s.parts), s.grown)
+	return list
 }
 
 // maxClaims bounds how often a claim is tried again because its result was

@@ -72,6 +72,11 @@ func (p *Part) CatchUp(ctx context.Context) error {
 type Config struct {
 	// Parts are all partitions of the ledger, in order. New gives each its Decider.
 	Parts []*Part
+	// Grown are the growths of the log, the oldest first.
+	Grown []events.Growth
+	// Home says in which partition a push lives, where another set knows it: that of
+	// the present knows it of the past. Nil looks for it here.
+	Home func(ctx context.Context, app, push string) (int, error)
 	// Shared is true when other nodes decide beside this one.
 	Shared bool
 	// Decision is what the deciders have in common; Log, Views, Committer and
@@ -82,6 +87,8 @@ type Config struct {
 // Set is all partitions of a ledger. Its methods may be called concurrently.
 type Set struct {
 	parts []*Part
+	grown []events.Growth
+	home  func(ctx context.Context, app, push string) (int, error)
 	clock func() time.Time
 
 	// succeeding is held while a new push is put in its place, which who asked and
@@ -98,7 +105,10 @@ func New(c Config) (*Set, error) {
 	if len(c.Parts) == 0 {
 		return nil, errors.New("partitions: there must be at least one")
 	}
-	s := &Set{parts: c.Parts, clock: c.Decision.Clock}
+	if err := events.CheckGrowths(c.Grown, len(c.Parts)); err != nil {
+		return nil, fmt.Errorf("partitions: %w", err)
+	}
+	s := &Set{parts: c.Parts, grown: c.Grown, home: c.Home, clock: c.Decision.Clock}
 	for i, p := range s.parts {
 		if p.Number() != i {
 			return nil, fmt.Errorf("partitions: partition %d stands at place %d", p.Number(), i)
@@ -118,11 +128,6 @@ func New(c Config) (*Set, error) {
 
 // Parts lists the partitions in order.
 func (s *Set) Parts() []*Part { return s.parts }
-
-// Of returns the partition of a push.
-func (s *Set) Of(app, push string) *Part {
-	return s.parts[events.PartitionOf(app, push, len(s.parts))]
-}
 
 // OfRecall returns the partition that has a recall, nil when none has.
 func (s *Set) OfRecall(app, recall string) (*Part, error) {

@@ -271,7 +271,7 @@ func TestSuccessor(t *testing.T) {
 			id = a.Requested.Recall
 		} else {
 			// As after a crash behind the decision.
-			a, err := set.Of(app, old).Decider.Recall(t.Context(), r, "", render)
+			a, err := facadetest.Must(set.Of(t.Context(), app, old))(t).Decider.Recall(t.Context(), r, "", render)
 			if err != nil || a.Requested == nil {
 				t.Fatal(a.Refusal, err)
 			}

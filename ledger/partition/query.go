@@ -11,27 +11,47 @@ import (
 
 // Push is as Projection.Push.
 func (s *Set) Push(app, push string, now time.Time) (*projections.Push, error) {
-	return s.Of(app, push).Views.Push(app, push, now)
+	v, err := s.view(app, push)
+	if err != nil {
+		return nil, err
+	}
+	return v.Push(app, push, now)
 }
 
 // State is as Projection.State.
 func (s *Set) State(app, push string, scope events.Scope) (projections.State, error) {
-	return s.Of(app, push).Views.State(app, push, scope)
+	v, err := s.view(app, push)
+	if err != nil {
+		return projections.State{}, err
+	}
+	return v.State(app, push, scope)
 }
 
 // PushBounds is as Projection.PushBounds; the sequences are of the push's partition.
 func (s *Set) PushBounds(app, push string) (first, last events.Seq, err error) {
-	return s.Of(app, push).Views.PushBounds(app, push)
+	v, err := s.view(app, push)
+	if err != nil {
+		return 0, 0, err
+	}
+	return v.PushBounds(app, push)
 }
 
 // Notifications is as Projection.Notifications.
 func (s *Set) Notifications(app, push, channel, device string) ([]projections.Notification, error) {
-	return s.Of(app, push).Views.Notifications(app, push, channel, device)
+	v, err := s.view(app, push)
+	if err != nil {
+		return nil, err
+	}
+	return v.Notifications(app, push, channel, device)
 }
 
 // EachHolder is as Projection.EachHolder.
 func (s *Set) EachHolder(ctx context.Context, app, push string, h projections.Holders, f func(projections.Device) error) (bool, error) {
-	return s.Of(app, push).Views.EachHolder(ctx, app, push, h, f)
+	p, err := s.Of(ctx, app, push)
+	if err != nil {
+		return false, err
+	}
+	return p.Views.EachHolder(ctx, app, push, h, f)
 }
 
 // EachRecalled is as Projection.EachRecalled.

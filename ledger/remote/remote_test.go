@@ -247,7 +247,7 @@ func TestLag(t *testing.T) {
 		a, err := w.raw(1, "apps", `{"wire":1}`)
 		return err == nil && a.Node == "old" && string(a.Result) == "[]" && a.Applied == 0
 	})
-	part := away.Of(app, push)
+	part := must(away.Of(t.Context(), app, push))(t)
 	end, err := part.Log.End(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -456,7 +456,7 @@ func TestRedrive(t *testing.T) {
 // command puts a command on the log, as the planner does.
 func (w *world) command(set *partition.Set, push, recall string, devices ...string) events.Position {
 	w.Helper()
-	p := set.Of(app, push)
+	p := must(set.Of(w.Context(), app, push))(w)
 	e := &events.Event{
 		Header: events.Header{Kind: events.CommandIssued, App: app, Push: push, Time: w.at},
 		Data:   &events.Command{Recall: recall, Channel: "fcm", Devices: devices, Action: "recall", Method: "remove", Slot: "s", Deadline: w.at.Add(time.Hour)},

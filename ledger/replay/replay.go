@@ -220,7 +220,7 @@ func (p *Past) Close() { p.r.release(p.folds) }
 // Open returns the ledger at a moment, folded as far as the question needs.
 // Errors: *events.FieldError, ErrBusy, *FoldingError, *LimitError, ctx's.
 func (r *Replays) Open(ctx context.Context, m Moment, a About) (*Past, error) {
-	concerned, err := r.concerned(m, a)
+	concerned, err := r.concerned(ctx, m, a)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func (r *Replays) Open(ctx context.Context, m Moment, a About) (*Past, error) {
 }
 
 // concerned returns the positions up to which a question needs partitions folded.
-func (r *Replays) concerned(m Moment, a About) (events.Positions, error) {
+func (r *Replays) concerned(ctx context.Context, m Moment, a About) (events.Positions, error) {
 	live := r.c.Ledger
 	if a.Recall != "" {
 		// A recall that the present does not know may be in any partition.
@@ -256,7 +256,10 @@ func (r *Replays) concerned(m Moment, a About) (events.Positions, error) {
 	if a.Push == "" {
 		return m.Positions, nil
 	}
-	p := live.Of(a.App, a.Push)
+	p, err := live.Of(ctx, a.App, a.Push)
+	if err != nil {
+		return nil, err
+	}
 	if kept := m.First.Of(p.Number()); kept > 0 {
 		first, _, err := live.PushBounds(a.App, a.Push)
 		if err != nil {
@@ -298,5 +301,15 @@ func (r *Replays) assemble(m Moment, a About, folds []*fold) (*partition.Set, er
 	}
 	d := r.c.Decision
 	d.Clock = func() time.Time { return m.At }
-	return partition.New(partition.Config{Parts: parts, Decision: d})
+	return partition.New(partition.Config{
+		Parts: parts, Decision: d,
+		// A push lives where it began, then as now.
+		Home: func(ctx context.Context, app, push string) (int, error) {
+			p, err := r.c.Ledger.Of(ctx, app, push)
+			if err != nil {
+				return 0, err
+			}
+			return p.Number(), nil
+		},
+	})
 }

@@ -33,7 +33,7 @@ func (n *Node) Append(app, push string, k events.Kind, data events.Data) events.
 	if c, ok := data.(*events.Command); ok {
 		channel = c.Channel
 	}
-	log := n.Desk.Ledger.Of(app, push).Log
+	log := Must(n.Desk.Ledger.Of(n.T.Context(), app, push))(n.T).Log
 	record := events.Record{Subject: events.Subject(log.Partition(), app, k, push, channel), Data: Must(events.Encode(e))(n.T)}
 	pos := Must(log.Append(context.Background(), []events.Record{record}))(n.T)
 	n.Fold(pos)
