@@ -35,6 +35,12 @@ func (p *Projection) Checkpoint() error {
 	for p.evict() {
 		continue
 	}
+	if err := p.countDevices(); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.broken = err
+		return err
+	}
 	return nil
 }
 
@@ -89,11 +95,16 @@ type snapshot struct {
 func (p *Projection) snapshot() (*snapshot, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if p.store.closed {
+	return p.store.snapshot()
+}
+
+// snapshot is that of the projection. mu is held, at least for reading.
+func (s *store) snapshot() (*snapshot, error) {
+	if s.closed {
 		return nil, errClosed
 	}
-	p.store.snapshots.Add(1)
-	return &snapshot{p.store.db.NewSnapshot(), p.store}, nil
+	s.snapshots.Add(1)
+	return &snapshot{s.db.NewSnapshot(), s}, nil
 }
 
 func (s *snapshot) close() {

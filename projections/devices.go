@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // devices is what all dictionaries have in common: the memory they share.
@@ -31,7 +29,7 @@ type devices struct {
 	hashes []tokenHash
 	ends   []uint32
 	misses []int
-	key    []byte
+	ahead  ahead
 	seen   uint32
 }
 
@@ -68,27 +66,39 @@ func (s *devices) ordinal(d *dictionary, token string) (uint32, bool, error) {
 		return 0, false, nil
 	}
 	h := hashToken(token)
-	if len(d.table.parts) > 0 {
-		g := d.table.segment(h)
-		if end := g.find(h); end != 0 || g.complete {
-			return end - 1, end != 0, nil
-		}
+	if end, known := d.known(h); known {
+		return end - 1, end != 0, nil
 	}
 	b, err := s.store.stored(deviceKey(d.app, d.ch, h))
 	if err != nil || b == nil {
 		return 0, false, err
 	}
-	end, err := d.decodeEnd(b)
+	end, err := decodeEnd(b, d.n)
 	return end - 1, err == nil, err
 }
 
-// decodeEnd reads the value of a row of a device: its ordinal; the result is one more.
-func (d *dictionary) decodeEnd(b []byte) (uint32, error) {
+// known returns the ordinal plus one of a device, 0 when it is new, and false when
+// only the store can tell.
+func (d *dictionary) known(h tokenHash) (uint32, bool) {
+	if d.n == 0 {
+		return 0, true
+	}
+	if len(d.table.parts) == 0 {
+		return 0, false
+	}
+	g := d.table.segment(h)
+	end := g.find(h)
+	return end, end != 0 || g.complete
+}
+
+// decodeEnd reads the value of a row of a device, one of n: its ordinal; the result is
+// one more.
+func decodeEnd(b []byte, n uint32) (uint32, error) {
 	if len(b) != 4 {
 		return 0, errDamaged
 	}
 	ord := binary.BigEndian.Uint32(b)
-	if ord >= d.n {
+	if ord >= n {
 		return 0, errDamaged
 	}
 	return ord + 1, nil
@@ -96,7 +106,7 @@ func (d *dictionary) decodeEnd(b []byte) (uint32, error) {
 
 // hash hashes the devices that are to be looked for next.
 func (s *devices) hash(tokens []string) {
-	s.hashes = s.hashes[:0]
+	s.hashes, s.ahead.d = s.hashes[:0], nil
 	for _, t := range tokens {
 		s.hashes = append(s.hashes, hashToken(t))
 	}
@@ -246,18 +256,16 @@ func (s *devices) fits(d *dictionary) bool {
 	return false
 }
 
-// fetch asks the store for the devices that locate missed: by whole segments
-// where the dictionary has room in memory, else one by one.
+// fetch brings in the devices that locate missed: by whole segments where the
+// dictionary has room in memory, else one by one, as far as that was not done ahead.
 func (s *devices) fetch(d *dictionary) error {
-	// In the order of the keys, so that neighbours share their blocks.
-	slices.SortFunc(s.misses, func(a, b int) int { return s.hashes[a].compare(&s.hashes[b]) })
 	loads := 0
 	if s.fits(d) {
 		loads = segmentLoads
 	}
 	size := d.table.size
 	defer func() { s.size += d.table.size - size }()
-	var it *pebble.Iterator
+	rest := s.misses[:0]
 	for _, i := range s.misses {
 		h := s.hashes[i]
 		g := d.table.segment(h)
@@ -268,41 +276,24 @@ func (s *devices) fetch(d *dictionary) error {
 			}
 			g = d.table.segment(h)
 		}
-		if s.ends[i] = g.find(h); s.ends[i] != 0 || g.complete {
-			continue
+		s.ends[i] = g.find(h)
+		switch {
+		case s.ends[i] != 0 || g.complete:
+		case s.ahead.d != d || !s.ahead.asked[i]:
+			rest = append(rest, i)
+		case s.ahead.ends[i] != 0:
+			s.ends[i] = d.table.set(h, s.ahead.ends[i])
 		}
-		if it == nil {
-			var err error
-			if it, err = s.store.points(newKey(rowDevice).u32(d.app).u8(d.ch)); err != nil {
-				return err
-			}
-			defer it.Close()
-		}
-		end, err := s.seek(it, d, h)
-		if err != nil {
-			return err
-		}
-		if end != 0 {
-			s.ends[i] = d.table.set(h, end)
+	}
+	if err := find(s.store.db, d, d.n, s.hashes, rest, s.ends); err != nil {
+		return err
+	}
+	for _, i := range rest {
+		if s.ends[i] != 0 {
+			s.ends[i] = d.table.set(s.hashes[i], s.ends[i])
 		}
 	}
 	return nil
-}
-
-// seek asks the store for one device.
-func (s *devices) seek(it *pebble.Iterator, d *dictionary, h tokenHash) (uint32, error) {
-	s.key = h.append(append(s.key[:0], newKey(rowDevice).u32(d.app).u8(d.ch)...))
-	if !it.SeekPrefixGE(s.key) {
-		if err := it.Error(); err != nil {
-			return 0, storeError("look for a device", err)
-		}
-		return 0, nil
-	}
-	b, err := it.ValueAndErr()
-	if err != nil {
-		return 0, storeError("look for a device", err)
-	}
-	return d.decodeEnd(b)
 }
 
 // load reads a segment from the store.
@@ -320,7 +311,7 @@ func (s *devices) load(d *dictionary, g *segment, h tokenHash) error {
 	for ok := it.First(); ok; ok = it.Next() {
 		r := reader{b: it.Key()[len(prefix):]}
 		row := tokenHash{r.fixed32(), r.fixed32(), r.fixed32(), r.fixed32()}
-		end, err := d.decodeEnd(it.Value())
+		end, err := decodeEnd(it.Value(), d.n)
 		if err != nil || r.bad || len(r.b) != 0 || t.set(row, end) != end {
 			return errors.Join(errDamaged, err)
 		}

@@ -199,6 +199,33 @@ func TestDictionaryOfIdleApp(t *testing.T) {
 	compare(t, p, f.model(0))
 }
 
+// A segment that has grown while it was not in memory becomes several as it is read, and
+// all of them are complete.
+func TestSegmentSplitsAsItIsRead(t *testing.T) {
+	f := newFixture(t)
+	c := f.config(vfs.NewMem())
+	c.Dictionaries = 1
+	p := f.open(c)
+	closeAfter(t, p)
+	for from := 0; from < 3*segmentRoom; from += 1000 {
+		f.fact(events.PushSent, "p", "fcm", tokens(from, 1000)...)
+		f.catchUp(p)
+		if err := p.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := p.apps[testApp].dicts[0]
+	if n := len(d.table.parts); n != 1 {
+		t.Fatalf("%d segments before, want the one that never had many devices in memory", n)
+	}
+	p.devices.budget = 1 << 30
+	f.fact(events.ClickClicked, "p", "fcm", token(0))
+	f.catchUp(p)
+	if len(d.table.parts) < 3 || d.table.partial != 0 || d.table.entries != d.n {
+		t.Errorf("%d segments with %d of %d devices, %d of them partial", len(d.table.parts), d.table.entries, d.n, d.table.partial)
+	}
+}
+
 // New devices make a checkpoint due before they fill the memory (L11).
 func TestNewDevicesMakeACheckpointDue(t *testing.T) {
 	f := newFixture(t)

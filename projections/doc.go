@@ -10,8 +10,9 @@
 //
 // It must never hold anything that the log could not give back, and must never
 // pass over damage: a log that is not the one it knew, a gap, or a store that
-// cannot be read stop it with a clear message (L12). A bad event is kept as
-// quarantined and the fold goes on.
+// cannot be read stop it with a clear message (L12); so does a device of which the
+// row is lost, though only when the count of the rows comes to it. A bad event is
+// kept as quarantined and the fold goes on.
 //
 // Pushes are forgotten by whole weeks, in the order of the log and at its time, see
 // Config.Keep: a push, its notifications and its recalls are then not known any

@@ -70,6 +70,8 @@ func exercisePush(ctx context.Context, p *Projection, app, id string) error {
 		check(err)
 		_, err = p.DeviceNotifications(app, d.Channel, d.Device, true)
 		check(err)
+		_, err = p.SendsOf(app, id, d.Channel, []string{d.Device})
+		check(err)
 		_, err = p.State(app, id, events.Scope{Device: d.Device})
 		check(err)
 	}

@@ -68,7 +68,8 @@ func quarantined(err error) error {
 	return &quarantineError{err}
 }
 
-// read decodes a message, and hashes the devices it names.
+// read decodes a message, hashes the devices it names, and asks the store for those
+// that are not in memory.
 func (p *Projection) read(m events.Message) (*events.Event, error) {
 	e, err := p.decoder.Decode(m.Data)
 	if err != nil {
@@ -80,10 +81,13 @@ func (p *Projection) read(m events.Message) (*events.Event, error) {
 	switch d := e.Data.(type) {
 	case *events.Fact:
 		p.devices.hash(d.Devices)
+		p.lookAhead(e.App, d.Channel)
 	case *events.Command:
 		p.devices.hash(d.Devices)
+		p.lookAhead(e.App, d.Channel)
 	case *events.Outcome:
 		p.devices.hash(d.Devices)
+		p.lookAhead(e.App, d.Channel)
 	}
 	return e, nil
 }

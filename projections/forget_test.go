@@ -340,7 +340,7 @@ func TestDamagedPeriods(t *testing.T) {
 		`[{"no":70000,"pushes":1,"notifications":1}]`,
 		`[]`,
 	} {
-		err := afterDamage(t, f, fs, func(db *pebble.DB) error {
+		err := afterDamage(t, f.config(copyOf(fs)), f, func(db *pebble.DB) error {
 			v, closer, err := db.Get(metaKey())
 			if err != nil {
 				return err

@@ -70,10 +70,10 @@ func (g generations) number(name string) uint64 {
 
 // read returns what the file says.
 func (g generations) read() (state, error) {
-	s := state{Live: 1}
+	var s state
 	f, err := g.fs.Open(g.fs.PathJoin(g.dir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
+		return state{Live: 1}, nil
 	}
 	if err != nil {
 		return s, storeError("open "+stateFile, err)
@@ -140,6 +140,9 @@ func (g generations) clean() (state, error) {
 	if err != nil {
 		return s, storeError("list "+g.dir, err)
 	}
+	if s.Live == 1 && g.firstIsGone(names) {
+		return s, storeError("look for generation 1", errors.New("there are only later ones, and "+stateFile+" names none of them"))
+	}
 	named := func(no uint64) bool { return no == s.Live || s.Kept != nil && no == s.Kept.Generation }
 	for _, name := range names {
 		no := g.number(name)
@@ -154,6 +157,21 @@ func (g generations) clean() (state, error) {
 		}
 	}
 	return s, nil
+}
+
+// firstIsGone reports whether there are generations, but not the first: it is there
+// before any other is begun, and goes only once another is live.
+func (g generations) firstIsGone(names []string) bool {
+	later := false
+	for _, name := range names {
+		switch {
+		case g.number(name) != 0:
+			later = true
+		case !strings.HasPrefix(name, stateFile):
+			return false
+		}
+	}
+	return later
 }
 
 // bytes is what a generation takes on disk.

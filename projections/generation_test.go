@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -84,6 +85,58 @@ func TestRebuildCrash(t *testing.T) {
 	}
 }
 
+// What a rebuild and a drop reported is on the disk, with all that was folded up to the
+// swap (L1); the old generation stays as it is until it is dropped, and claims no digest
+// of a position at which it was not compared.
+func TestRebuildIsDurable(t *testing.T) {
+	f := newFixture(t)
+	f.fact(events.PushSent, "a", "fcm", "d1")
+	fs := vfs.NewCrashableMem()
+	p := f.open(f.config(fs))
+	f.catchUp(p)
+	var settled chan struct{}
+	r, err := p.Rebuild(t.Context(), RebuildOptions{Progress: func(g RebuildProgress) {
+		if g.Phase == PhaseComparing {
+			f.fact(events.ClickClicked, "a", "fcm", "d1")
+			f.catchUp(p)
+			settled = p.settled
+		}
+	}})
+	if err != nil || r.Applied.Seq != 2 || r.Comparison.Applied.Seq != 1 {
+		t.Fatalf("Rebuild = %+v, %v", r, err)
+	}
+	soon(t, settled) // or a fold that waits for the store would wait for a checkpoint that nothing makes due
+	want := must(p.Generations())(t)
+	if len(want) != 2 || want[1].Digest != "" || want[1].Applied.Seq != 2 || want[1].Bytes == 0 {
+		t.Errorf("generations %+v, want the old one at 2 without a digest", want)
+	}
+	after := func(generations ...uint64) {
+		t.Helper()
+		lost := fs.CrashClone(vfs.CrashCloneCfg{})
+		p := f.open(f.config(lost))
+		if got := p.Applied().Seq; got != 2 {
+			t.Errorf("after a power loss the projection is at %d", got)
+		}
+		var got []uint64
+		for i, g := range must(p.Generations())(t) {
+			got = append(got, g.Generation)
+			if i > 0 && g.Bytes != want[i].Bytes {
+				t.Errorf("the old generation has %d bytes of %d", g.Bytes, want[i].Bytes)
+			}
+		}
+		if !slices.Equal(got, generations) {
+			t.Errorf("after a power loss there are generations %d, want %d", got, generations)
+		}
+		closeNow(t, p)
+	}
+	after(2, 1)
+	if _, err := p.DropOld(); err != nil {
+		t.Fatal(err)
+	}
+	after(2)
+	closeNow(t, p)
+}
+
 // What cannot be written leaves the live generation as it was.
 func TestRebuildDiskFails(t *testing.T) {
 	f := newFixture(t)
@@ -116,12 +169,26 @@ func TestRebuildDiskFails(t *testing.T) {
 // A rename of which nobody knows whether it is on disk deletes nothing, and no more
 // is begun until the next start has looked.
 func TestRebuildUncertain(t *testing.T) {
+	t.Run("rename", func(t *testing.T) {
+		rebuildUncertain(t, 1, func(op errorfs.Op) bool { return op.Kind == errorfs.OpRename && strings.Contains(op.Path, stateFile) })
+	})
+	t.Run("sync", func(t *testing.T) {
+		rebuildUncertain(t, 2, func(op errorfs.Op) bool {
+			return op.Kind == errorfs.OpOpenDir && filepath.Base(op.Path) == "projection"
+		})
+	})
+}
+
+// rebuildUncertain lets a swap fail at an operation on the disk, after which the next
+// start takes the generation live.
+func rebuildUncertain(t *testing.T, live uint64, at func(op errorfs.Op) bool) {
+	t.Helper()
 	f := newFixture(t)
 	f.fact(events.PushSent, "a", "fcm", "d1")
 	var failing atomic.Bool
 	mem := vfs.NewMem()
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if failing.Load() && op.Kind == errorfs.OpOpenDir && filepath.Base(op.Path) == "projection" {
+		if failing.Load() && at(op) {
 			return errStop
 		}
 		return nil
@@ -146,16 +213,42 @@ func TestRebuildUncertain(t *testing.T) {
 	closeNow(t, p)
 	p = f.open(f.config(mem))
 	f.catchUp(p)
-	if got, want := must(p.Digest())(t), must(f.folded().Digest())(t); got != want || p.live != 2 {
+	if got, want := must(p.Digest())(t), must(f.folded().Digest())(t); got != want || p.live != live {
 		t.Errorf("generation %d is live, or its content differs", p.live)
 	}
 	closeNow(t, p)
 }
 
+// Without the file that names it, a later generation is not deleted for an empty first
+// one (L12): a log that has aged could not give it back.
+func TestGenerationsMissing(t *testing.T) {
+	f := newFixture(t)
+	f.fact(events.PushSent, "a", "fcm", "d1")
+	fs := vfs.NewMem()
+	p := f.open(f.config(fs))
+	f.catchUp(p)
+	if _, err := p.Rebuild(t.Context(), RebuildOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.DropOld(); err != nil {
+		t.Fatal(err)
+	}
+	closeNow(t, p)
+	if err := fs.Remove(fs.PathJoin("projection", stateFile)); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Open(t.Context(), f.config(fs)); !errors.Is(err, ErrStore) {
+		t.Errorf("Open = %v, %v", p, err)
+	}
+	if _, err := fs.Stat(fs.PathJoin("projection", "gen-000002")); err != nil {
+		t.Error(err)
+	}
+}
+
 // A file that does not name a generation stops the node.
 func TestGenerationsDamaged(t *testing.T) {
 	f := newFixture(t)
-	for _, text := range []string{"", "{", `{"live":0}`, `{"live":7}`, `{"live":1,"kept":{"generation":1}}`, `{"live":1,"kept":{}}`} {
+	for _, text := range []string{"", "{", `{"live":0}`, `{}`, `null`, `{"live":7}`, `{"live":1,"kept":{"generation":1}}`, `{"live":1,"kept":{}}`} {
 		fs := vfs.NewMem()
 		closeNow(t, f.open(f.config(fs)))
 		file := must(fs.Create(fs.PathJoin("projection", stateFile), vfs.WriteCategoryUnspecified))(t)

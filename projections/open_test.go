@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +96,7 @@ func damaged(t *testing.T) (*fixture, *vfs.MemFS) {
 	f.command("a", "ra", "fcm", many[:300]...)
 	f.outcome(events.OutcomeAccepted, "a", "ra", "fcm", many[:200]...)
 	f.outcome(events.OutcomeConfirmed, "a", "ra", "fcm", many[:100]...)
+	f.sent("a", "wecom", "m1", "d1", "d2")
 	f.recall("b", "rb", "terminate", events.Scope{User: "u1"})
 	f.put(events.KeyClaimed, "a", &events.Key{Key: "key-0", Fingerprint: "f", Status: 202, Answer: "{}"})
 	f.raw(events.Subject(0, testApp, events.PushSent, "a", ""), []byte("{"))
@@ -118,11 +118,10 @@ func copyOf(fs *vfs.MemFS) *vfs.MemFS {
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 }
 
-// afterDamage changes the store by change and returns what opening, asking and
+// afterDamage changes a store by change and returns what opening, asking and
 // folding on say to it.
-func afterDamage(t *testing.T, f *fixture, fs *vfs.MemFS, change func(db *pebble.DB) error) error {
+func afterDamage(t *testing.T, c Config, f *fixture, change func(db *pebble.DB) error) error {
 	t.Helper()
-	c := f.config(copyOf(fs))
 	db := openRaw(t, c)
 	if err := errors.Join(change(db), db.Close()); err != nil {
 		t.Fatal(err)
@@ -141,7 +140,11 @@ func afterDamage(t *testing.T, f *fixture, fs *vfs.MemFS, change func(db *pebble
 	return errors.Join(err, exercise(t.Context(), p), p.Close())
 }
 
-// rowsOf returns the rows of a store, and of the many devices' only some.
+// samples is how many rows of each kind are damaged.
+const samples = 3
+
+// rowsOf returns rows of every kind of a store: the first, the last, and some in
+// between.
 func rowsOf(t *testing.T, c Config) []row {
 	t.Helper()
 	db := openRaw(t, c)
@@ -150,25 +153,35 @@ func rowsOf(t *testing.T, c Config) []row {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	return slices.DeleteFunc(rows, func(r row) bool {
-		if r.key[0] == rowDevice {
-			n++
+	kinds := map[byte][]row{}
+	for _, r := range rows {
+		kinds[r.key[0]] = append(kinds[r.key[0]], r)
+	}
+	var list []row
+	for _, kind := range string(rowMeta) + string(rowApp) + string(rowTokens) + string(rowDevice) + string(rowKey) +
+		string(rowPushNumber) + string(rowQuarantine) + string(rowUser) + periodRows {
+		of := kinds[byte(kind)]
+		delete(kinds, byte(kind))
+		if len(of) == 0 {
+			t.Errorf("the store has no row %c", kind)
 		}
-		return r.key[0] == rowDevice && n%100 != 1
-	})
+		n := min(samples, len(of))
+		for i := range n {
+			list = append(list, of[i*(len(of)-1)/max(1, n-1)])
+		}
+	}
+	if len(kinds) > 0 {
+		t.Errorf("the store has %d kinds of rows more than keys.go says", len(kinds))
+	}
+	return list
 }
 
 // Whatever stands in a row, the projection answers or says that it is damaged;
 // it never panics (L12).
 func TestDamagedRowsNeverPanic(t *testing.T) {
 	f, fs := damaged(t)
-	rows := rowsOf(t, f.config(copyOf(fs)))
 	rng := rand.New(rand.NewPCG(7, 7))
-	for i, r := range rows {
-		if i%max(1, slower/2) != 0 {
-			continue
-		}
+	for _, r := range rowsOf(t, f.config(copyOf(fs))) {
 		variants := [][]byte{nil, {}, r.value[:rng.IntN(len(r.value)+1)], append(append([]byte{}, r.value...), 0)}
 		for range max(1, 4/slower) {
 			if len(r.value) > 0 {
@@ -178,7 +191,7 @@ func TestDamagedRowsNeverPanic(t *testing.T) {
 			}
 		}
 		for _, v := range variants {
-			err := afterDamage(t, f, fs, func(db *pebble.DB) error {
+			err := afterDamage(t, f.config(copyOf(fs)), f, func(db *pebble.DB) error {
 				if v == nil {
 					return db.Delete(r.key, nil)
 				}
@@ -191,36 +204,46 @@ func TestDamagedRowsNeverPanic(t *testing.T) {
 	}
 }
 
-// Damage to the parts that hold state is noticed.
+// Damage to the parts that hold state is noticed, whatever of the devices has room in
+// memory.
 func TestDamageIsNoticed(t *testing.T) {
 	f, fs := damaged(t)
-	rows := rowsOf(t, f.config(copyOf(fs)))
-	if err := afterDamage(t, f, fs, func(*pebble.DB) error { return nil }); err != nil {
-		t.Fatalf("an undamaged store: %v", err)
-	}
-	for _, r := range rows {
-		switch r.key[0] {
-		case rowTokens, rowDevice, rowPage, rowPush, rowApp, rowMeta, rowPushNumber:
-		default:
-			continue
+	for _, budget := range []int{1, 1 << 30} {
+		c := func() Config {
+			c := f.config(copyOf(fs))
+			c.Dictionaries = budget
+			return c
 		}
-		changes := map[string]func(db *pebble.DB) error{
-			"missing":   func(db *pebble.DB) error { return db.Delete(r.key, nil) },
-			"empty":     func(db *pebble.DB) error { return db.Set(r.key, nil, nil) },
-			"truncated": func(db *pebble.DB) error { return db.Set(r.key, r.value[:len(r.value)-1], nil) },
-			"longer":    func(db *pebble.DB) error { return db.Set(r.key, append(r.value[:len(r.value):len(r.value)], 1), nil) },
+		if err := afterDamage(t, c(), f, func(*pebble.DB) error { return nil }); err != nil {
+			t.Fatalf("an undamaged store: %v", err)
 		}
-		if r.key[0] == rowPushNumber {
-			changes = map[string]func(db *pebble.DB) error{"foreign": func(db *pebble.DB) error { return db.Set(r.key, []byte("x"), nil) }}
-		}
-		if r.key[0] == rowMeta {
-			changes["schema"] = func(db *pebble.DB) error { return setSchema(db, schema+1) }
-		}
-		for name, change := range changes {
-			if err := afterDamage(t, f, fs, change); err == nil {
-				t.Errorf("row %q %s: not noticed", r.key, name)
+		for _, r := range rowsOf(t, c()) {
+			for name, change := range noticed(r) {
+				if err := afterDamage(t, c(), f, change); err == nil {
+					t.Errorf("row %q %s, %d bytes for dictionaries: not noticed", r.key, name, budget)
+				}
 			}
 		}
+	}
+}
+
+// noticed returns the damage to a row that must be noticed.
+func noticed(r row) map[string]func(db *pebble.DB) error {
+	set := func(v []byte) func(db *pebble.DB) error {
+		return func(db *pebble.DB) error { return db.Set(r.key, v, nil) }
+	}
+	switch r.key[0] {
+	case rowTokens, rowDevice, rowPage, rowPush, rowApp, rowMeta:
+	case rowPushNumber:
+		return map[string]func(db *pebble.DB) error{"foreign": set([]byte("x"))}
+	default:
+		return nil
+	}
+	return map[string]func(db *pebble.DB) error{
+		"missing":   func(db *pebble.DB) error { return db.Delete(r.key, nil) },
+		"empty":     set(nil),
+		"truncated": set(r.value[:len(r.value)-1]),
+		"longer":    set(append(r.value[:len(r.value):len(r.value)], 1)),
 	}
 }
 
@@ -228,7 +251,7 @@ func TestDamageIsNoticed(t *testing.T) {
 func TestDamagedDictionaryTail(t *testing.T) {
 	f, fs := damaged(t)
 	last := tokensKey(1, 0, 600/tokensPerPage)
-	err := afterDamage(t, f, fs, func(db *pebble.DB) error {
+	err := afterDamage(t, f.config(copyOf(fs)), f, func(db *pebble.DB) error {
 		v, closer, err := db.Get(last)
 		if err != nil {
 			return err

@@ -172,20 +172,10 @@ func (s *store) iterate(prefix key) (*pebble.Iterator, error) {
 }
 
 func (s *store) iterator(from, to []byte) (*pebble.Iterator, error) {
-	return s.iterateOver(pebble.IterOptions{LowerBound: from, UpperBound: to})
-}
-
-// points returns an iterator for looking up single rows with a prefix, of which
-// many are not there.
-func (s *store) points(prefix key) (*pebble.Iterator, error) {
-	return s.iterateOver(pebble.IterOptions{LowerBound: prefix, UpperBound: prefix.end(), UseL6Filters: true})
-}
-
-func (s *store) iterateOver(o pebble.IterOptions) (*pebble.Iterator, error) {
 	if s.closed {
 		return nil, errClosed
 	}
-	it, err := s.db.NewIter(&o)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return nil, storeError("scan", err)
 	}

@@ -48,6 +48,10 @@ func (p *Projection) foldSend(u *push, c *pushChannel, ords []uint32, send strin
 // SendsOf returns for each device the vendor's ids of the sends of a push that
 // reached it, sorted, at most events.MaxSends; none where none was reported.
 func (p *Projection) SendsOf(app, id, channel string, devices []string) ([][]string, error) {
+	ords, err := p.locate(app, channel, devices)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	list := make([][]string, len(devices))
@@ -62,7 +66,7 @@ func (p *Projection) SendsOf(app, id, channel string, devices []string) ([][]str
 	}
 	pages := map[uint32][]sendPage{}
 	for i, token := range devices {
-		ord, ok, err := p.devices.ordinal(u.app.dicts[ch], token)
+		ord, ok, err := p.ordinal(ords, i, u.app.dicts[ch], token)
 		if err != nil {
 			return nil, err
 		}

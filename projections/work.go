@@ -173,6 +173,10 @@ type Touch struct {
 // Touches returns where devices stand in a recall, in their order. It returns
 // nil when the recall is not known.
 func (p *Projection) Touches(app, recallID, channel string, devices []string) ([]Touch, ledger.RecallState, error) {
+	ords, err := p.locate(app, channel, devices)
+	if err != nil {
+		return nil, "", err
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	u, i, err := p.lookupRecall(app, recallID, p.readPush)
@@ -187,7 +191,7 @@ func (p *Projection) Touches(app, recallID, channel string, devices []string) ([
 	}
 	c, rc := u.channel(ch), u.recalls[i].channel(ch)
 	for n, token := range devices {
-		ord, ok, err := p.devices.ordinal(u.app.dicts[ch], token)
+		ord, ok, err := p.ordinal(ords, n, u.app.dicts[ch], token)
 		if err != nil {
 			return nil, "", err
 		}
@@ -236,7 +240,7 @@ func (p *Projection) Targets(app, id string, action channels.Action, scope event
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	u, err := p.peek(app, id)
-	if err == nil && u != nil && (!scope.Whole() || len(u.recalls) > 0) {
+	if err == nil && u != nil && scope.Whole() && len(u.recalls) > 0 {
 		u, err = p.lookup(app, id)
 	}
 	if err != nil || u == nil {
@@ -263,6 +267,9 @@ func (p *Projection) Targets(app, id string, action channels.Action, scope event
 		u.eachTaken(action, func(ch uint8, s ledger.Standing) { of(ch).add(action, s, ^uint32(0)) })
 	} else {
 		members, err := p.scopeMembers(u.app, scope)
+		if err == nil {
+			err = p.readPages(u, members)
+		}
 		if err != nil {
 			return nil, err
 		}
