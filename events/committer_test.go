@@ -17,7 +17,7 @@ import (
 )
 
 // failSafe ends a test that hangs; no test waits for it.
-const failSafe = 30 * time.Second
+const failSafe = 2 * time.Minute
 
 func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), failSafe)

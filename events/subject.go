@@ -82,6 +82,27 @@ func StreamSubjects(partition int) (subjects []string, source, destination strin
 	return []string{source, subjectDecision + p + ".>"}, source, destination
 }
 
+// MatchSubject reports whether a literal subject matches a filter: "*" stands for
+// one token, ">" at the end for one or more. A subject with an empty token is none: no
+// filter matches it.
+func MatchSubject(filter, subject string) bool {
+	for {
+		f, filterRest, filterMore := strings.Cut(filter, ".")
+		s, subjectRest, subjectMore := strings.Cut(subject, ".")
+		switch {
+		case s == "":
+			return false
+		case f == ">" && !filterMore:
+			return !strings.Contains(subject+".", "..")
+		case f != "*" && f != s:
+			return false
+		case !filterMore || !subjectMore:
+			return filterMore == subjectMore
+		}
+		filter, subject = filterRest, subjectRest
+	}
+}
+
 // Bucket returns the stored subject's last token for a fact of the push: the
 // function the server's partition() uses, FNV-1a of 32 bits over the token.
 func Bucket(push string) int {

@@ -228,3 +228,48 @@ func TestCheckAppend(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMatchSubject: a filter matches what the server's would.
+func TestMatchSubject(t *testing.T) {
+	for _, test := range []struct {
+		filter, subject string
+		want            bool
+	}{
+		{"a.b", "a.b", true},
+		{"a.b", "a.c", false},
+		{"a.b", "a", false},
+		{"a.b", "a.b.c", false},
+		{"a.b", "A.b", false},
+		{"a.*", "a.b", true},
+		{"a.*", "a", false},
+		{"a.*", "a.b.c", false},
+		{"*.b", "a.b", true},
+		{"a.*.c", "a.b.c", true},
+		{"a.*.c", "a.b.d", false},
+		{"a*", "ab", false},
+		{"a.>", "a.b", true},
+		{"a.>", "a.b.c.d", true},
+		{"a.>", "a", false},
+		{"a.>", "b.c", false},
+		{">", "a", true},
+		{">", "a.b", true},
+		{"*.>", "a", false},
+		// Only at the end does it stand for more.
+		{"a.>.c", "a.b.c", false},
+		{"a.>.c", "a.>.c", true},
+		{">", "", false},
+		{"", "", false},
+		{"*", "", false},
+		{"a.*", "a.", false},
+		{"a.*.c", "a..c", false},
+		{"a.>", "a.", false},
+		{"a.>", "a..b", false},
+		{"a.>", "a.b..c", false},
+		{"a.>", "a.b.", false},
+		{">", ".a", false},
+	} {
+		if got := events.MatchSubject(test.filter, test.subject); got != test.want {
+			t.Errorf("MatchSubject(%q, %q) = %v, want %v", test.filter, test.subject, got, test.want)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func openStore(c *serveConfig, cmd *cobra.Command) (*store, error) {
 	}
 	var err error
 	if s.lock, err = lockData(data); err == nil {
-		err = s.start(filepath.Join(data, logFolder))
+		err = s.start(embedded.Config{Dir: filepath.Join(data, logFolder)})
 	}
 	if err != nil {
 		return nil, errors.Join(offlineProblem(err), s.close())
@@ -119,9 +119,10 @@ func (o *globalOptions) storeProblem(err error) error {
 const maxStore = 1 << 50
 
 // start starts a server in the process on a folder, whose lock the store has.
-func (s *store) start(folder string) error {
+func (s *store) start(c embedded.Config) error {
+	c.MaxStore, c.Logger = maxStore, slog.New(slog.DiscardHandler)
 	var err error
-	if s.server, err = embedded.Start(embedded.Config{Dir: folder, MaxStore: maxStore, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if s.server, err = embedded.Start(c); err != nil {
 		return err
 	}
 	s.conn, err = s.server.Connect(s.name)

@@ -7,5 +7,8 @@
 // of limping on (L12): the server itself neither locks its folder nor exits, and
 // deletes a stream whose files it cannot read, which are kept here.
 //
+// A folder into which a log is restored may be synced as a whole instead, at the
+// end (Config.SyncLater); no server takes it before that.
+//
 // It must never be pointed at a folder the caller has not locked.
 package embedded

@@ -18,6 +18,9 @@ import (
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 )
 
+// failSafe ends a test that hangs; no test waits for it.
+const failSafe = 2 * time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func start(t *testing.T, c embedded.Config) *embedded.Server {
@@ -65,7 +68,7 @@ func devices() *embedded.DeviceListener {
 // device connects over WebSocket and reports what the server refuses it.
 func device(t *testing.T, s *embedded.Server, user, password string) (*nats.Conn, <-chan error, error) {
 	refused := make(chan error, 10)
-	nc, err := nats.Connect("ws://"+s.DeviceAddress(), nats.UserInfo(user, password), nats.NoReconnect(), nats.Timeout(10*time.Second),
+	nc, err := nats.Connect("ws://"+s.DeviceAddress(), nats.UserInfo(user, password), nats.NoReconnect(), nats.Timeout(failSafe),
 		nats.CustomInboxPrefix("_INBOX_device-a"),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if err == nil {
@@ -141,7 +144,7 @@ func TestDeviceKeepsToItsSubjects(t *testing.T) {
 	if err := inside.Publish("dev.shop.device-a.down.recall", []byte("take it back")); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := down.NextMsg(10 * time.Second); err != nil || string(m.Data) != "take it back" {
+	if m, err := down.NextMsg(failSafe); err != nil || string(m.Data) != "take it back" {
 		t.Errorf("the device heard %v, %v, want its instruction", m, err)
 	}
 }
@@ -154,7 +157,7 @@ func violation(t *testing.T, refused <-chan error, subject string) {
 		if !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), `"`+subject+`"`) {
 			t.Errorf("%s: the server said %v, want a permissions violation", subject, err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(failSafe):
 		t.Errorf("%s was not refused", subject)
 	}
 }
@@ -239,7 +242,7 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), failSafe)
 	defer cancel()
 	stream, err := a.CreateStream(ctx, js.StreamConfig{Name: "DAMAGED", Subjects: []string{"x"}})
 	if err != nil {

@@ -25,7 +25,12 @@ type Config struct {
 	// MaxStore bounds all streams together, in bytes. Default 64 GiB: set, since
 	// the server's own default is three quarters of what is free at start.
 	MaxStore int64
-	Logger   *slog.Logger
+	// SyncLater leaves all fsyncs to Sync, which is called after Stop, and makes
+	// Start refuse the folder until then. It is for a log that is being restored,
+	// message by message, in a folder of its own: nobody relies on it before it is
+	// whole. A folder that holds streams is refused.
+	SyncLater bool
+	Logger    *slog.Logger
 	// Devices opens a WebSocket listener for devices; nil opens no port.
 	Devices *DeviceListener
 }
@@ -76,7 +81,7 @@ func Start(c Config) (*Server, error) {
 		DisableJetStreamBanner: true,
 		JetStream:              true,
 		StoreDir:               c.Dir,
-		SyncAlways:             true,
+		SyncAlways:             !c.SyncLater,
 		JetStreamMaxStore:      c.MaxStore,
 		JetStreamMaxMemory:     64 << 20,
 		MaxPayload:             events.MaxEventBytes + 64<<10,
@@ -85,26 +90,17 @@ func Start(c Config) (*Server, error) {
 	o.JetStreamLimits.MaxBatchSize = events.MaxBatch
 	s := &Server{log: &logAdapter{l: c.Logger}, password: rand.Text()}
 	a := &authenticator{password: s.password}
-	if d := c.Devices; d != nil {
-		host, port, err := net.SplitHostPort(d.Address)
-		if err != nil {
-			return nil, fmt.Errorf("device listener %q: %w", d.Address, err)
+	if c.Devices != nil {
+		var err error
+		if s.address, err = c.Devices.open(o); err != nil {
+			return nil, fmt.Errorf("device listener %q: %w", c.Devices.Address, err)
 		}
-		if port == "0" {
-			if port, err = freePort(host); err != nil {
-				return nil, fmt.Errorf("device listener %q: %w", d.Address, err)
-			}
-		}
-		n, err := strconv.Atoi(port)
-		if err != nil {
-			return nil, fmt.Errorf("device listener %q: port: %w", d.Address, err)
-		}
-		o.Websocket = server.WebsocketOpts{Host: host, Port: n, TLSConfig: d.TLS, NoTLS: d.TLS == nil}
-		o.MaxConn = d.MaxConnections
-		a.device = d.Authenticate
-		s.address = net.JoinHostPort(host, port)
+		a.device = c.Devices.Authenticate
 	}
 	o.CustomClientAuthentication = a
+	if err := checkSynced(c); err != nil {
+		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
+	}
 	k, err := keep(c.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
@@ -134,6 +130,26 @@ func Start(c Config) (*Server, error) {
 		return nil, fmt.Errorf("start the NATS server in %s: %w", c.Dir, err)
 	}
 	return s, nil
+}
+
+// open adds the listener to the server's options and returns where it will be.
+func (d *DeviceListener) open(o *server.Options) (address string, err error) {
+	host, port, err := net.SplitHostPort(d.Address)
+	if err != nil {
+		return "", err
+	}
+	if port == "0" {
+		if port, err = freePort(host); err != nil {
+			return "", err
+		}
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return "", fmt.Errorf("port: %w", err)
+	}
+	o.Websocket = server.WebsocketOpts{Host: host, Port: n, TLSConfig: d.TLS, NoTLS: d.TLS == nil}
+	o.MaxConn = d.MaxConnections
+	return net.JoinHostPort(host, port), nil
 }
 
 // freePort asks the system for a port nobody uses.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,10 +46,22 @@ func (l *Log) Append(ctx context.Context, records []events.Record) (events.Posit
 		if !errors.Is(err, errNotTaken) {
 			return events.Position{}, err
 		}
-		if !pause(ctx, tryPause) {
+		if !pause(ctx, tryPause) || left(ctx) < lastTry {
 			return events.Position{}, fmt.Errorf("%w: %w", events.ErrOverloaded, err)
 		}
 	}
+}
+
+// lastTry is how much time an append must have left to be offered again. One that
+// is offered and not answered any more is unknown; one that is not is certain.
+const lastTry = time.Second
+
+func left(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return lastTry
+	}
+	return time.Until(deadline)
 }
 
 // checkSubject reports a subject that the partition's stream does not take. The
@@ -58,31 +69,11 @@ func (l *Log) Append(ctx context.Context, records []events.Record) (events.Posit
 func (l *Log) checkSubject(subject string) error {
 	taken, _, _ := events.StreamSubjects(l.c.Partition)
 	for _, filter := range taken {
-		if match(filter, subject) {
+		if events.MatchSubject(filter, subject) {
 			return nil
 		}
 	}
 	return fmt.Errorf("stream %s does not take subject %q", l.name, subject)
-}
-
-// match reports whether a literal subject matches a filter: "*" stands for one
-// token, ">" at the end for one or more.
-func match(filter, subject string) bool {
-	for {
-		f, filterRest, filterMore := strings.Cut(filter, ".")
-		s, subjectRest, subjectMore := strings.Cut(subject, ".")
-		switch {
-		case s == "":
-			return false
-		case f == ">" && !filterMore:
-			return true
-		case f != "*" && f != s:
-			return false
-		case !filterMore || !subjectMore:
-			return filterMore == subjectMore
-		}
-		filter, subject = filterRest, subjectRest
-	}
 }
 
 // errNotTaken is an append that nobody took: nothing of it is stored or will be.

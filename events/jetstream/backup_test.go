@@ -322,7 +322,14 @@ func TestRestoreOfDamage(t *testing.T) {
 			target := start(t, t.TempDir())
 			// From a file all of it is checked first, from a pipe as it comes.
 			for name, r := range map[string]io.Reader{"file": bytes.NewReader(test.archive), "pipe": io.MultiReader(bytes.NewReader(test.archive))} {
-				_, err := jetstream.Restore(testContext(t), target.conn, r, jetstream.RestoreOptions{})
+				asked := false
+				_, err := jetstream.Restore(testContext(t), target.conn, r, jetstream.RestoreOptions{Accept: func(jetstream.Metadata) error {
+					asked = true
+					return nil
+				}})
+				if name == "file" && asked {
+					t.Error("the restore began before all of the file was checked")
+				}
 				if err == nil || name == "file" && (!errors.Is(err, jetstream.ErrBackup) || !strings.Contains(err.Error(), test.words)) {
 					t.Errorf("Restore from a %s = %v, want ErrBackup with %q", name, err, test.words)
 				}

@@ -162,11 +162,12 @@ func TestClusterWithoutLeader(t *testing.T) {
 	t.Parallel()
 	c := clustertest.Start(t, clustertest.Config{})
 	conn := dial(t, c)
-	log := open(t, jetstream.Config{Conn: conn, Settings: three, Timeout: 2 * time.Second})
-	ctx, cancel := context.WithTimeout(t.Context(), clustertest.Patience)
+	patient := open(t, jetstream.Config{Conn: conn, Settings: three})
+	log := open(t, jetstream.Config{Conn: conn, Settings: three, Timeout: 3 * time.Second})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*clustertest.Patience)
 	defer cancel()
 	record := events.Record{Subject: events.DecisionFilter(0, "shop", "p"), Data: []byte("x")}
-	if _, err := log.Append(ctx, []events.Record{record}); err != nil {
+	if _, err := patient.Append(ctx, []events.Record{record}); err != nil {
 		t.Fatal(err)
 	}
 	stream := jetstream.StreamName(0)
@@ -202,7 +203,7 @@ func TestClusterWithoutLeader(t *testing.T) {
 		t.Errorf("Open of a cluster that comes back = %v", err)
 	}
 	c.WaitCurrent(stream)
-	if end, err := log.End(ctx); err != nil || end.Seq != 1 {
+	if end, err := patient.End(ctx); err != nil || end.Seq != 1 {
 		t.Errorf("End = %v, %v: nothing of what was refused may be stored", end, err)
 	}
 }

@@ -294,7 +294,7 @@ func TestDialNoticesSilence(t *testing.T) {
 		for conn.ConnectedServerName() == was || !conn.IsConnected() {
 			select {
 			case <-connected:
-			case <-time.After(failSafe):
+			case <-time.After(clustertest.Patience):
 				t.Fatalf("%s: still connected to %s", cut.name, was)
 			}
 		}

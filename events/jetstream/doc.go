@@ -7,7 +7,8 @@
 // nobody took is offered again until a leader takes it, or is
 // events.ErrOverloaded. A reader misses nothing and reads nothing twice while
 // leaders change and replicas lag or are damaged: what a replica lacks is taken
-// from the leader.
+// from the leader. A leader that its replicas have lost is not asked for the end of
+// the log, nor believed what stands on a subject.
 //
 // Around the log: Dial connects, CheckSync refuses servers that do not sync
 // always, Watch finds what NATS does not notice, Backup and Restore keep a copy

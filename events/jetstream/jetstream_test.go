@@ -30,7 +30,12 @@ type server struct {
 // start runs a server on a folder until the test ends or stop is called.
 func start(t *testing.T, dir string) *server {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Config{Dir: dir})
+	return startWith(t, embedded.Config{Dir: dir})
+}
+
+func startWith(t *testing.T, c embedded.Config) *server {
+	t.Helper()
+	srv, err := embedded.Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,11 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 // Partition returns the number of the partition.
 func (l *Log) Partition() int { return l.c.Partition }
 
-// End implements events.Log.
+// End implements events.Log. It is what a leader has that is in touch with a
+// majority, so a leader that all its replicas have lost tells nothing old. Two
+// moments remain in which one answers with less than what another has stored: it was
+// stopped, goes on and has not yet heard of the other; or one replica had lost it,
+// was elected by the rest, and these have been out of its reach for less than quiet.
 func (l *Log) End(ctx context.Context) (events.Position, error) {
 	info, err := l.Info(ctx)
 	return events.Position{Partition: l.c.Partition, Seq: info.Last}, err
@@ -100,12 +104,39 @@ type infoResponse struct {
 }
 
 // failure adds what the server does not call one: a member of a group without a
-// leader answers with what it has itself, which may be behind.
+// leader answers with what it has itself, and a leader that was cut off with what
+// was there before. Both may be behind.
 func (r *infoResponse) failure() error {
-	if r.Error == nil && r.Cluster != nil && r.Cluster.Leader == "" {
-		return &js.APIError{Code: 503, ErrorCode: codeUnavailable, Description: "the stream has no leader"}
+	if err := r.apiError.failure(); err != nil || r.Cluster == nil {
+		return err
 	}
-	return r.apiError.failure()
+	switch {
+	case r.Cluster.Leader == "":
+		return &js.APIError{Code: 503, ErrorCode: codeUnavailable, Description: "the stream has no leader"}
+	case alone(r.Cluster.Replicas):
+		return &js.APIError{Code: 503, ErrorCode: codeUnavailable, Description: "the stream's leader hears nothing from its replicas"}
+	}
+	return nil
+}
+
+// quiet is for how long a leader may have heard nothing of a replica, which answers
+// its heartbeat every second. Replicas elect another leader after four seconds
+// without one at the earliest, so a leader that all of them have lost is not
+// believed any more when there is another (nats-server 2.15.2, server/raft.go, read
+// 2026-11-20; it believes itself for up to twenty seconds).
+const quiet = 3 * time.Second
+
+// alone reports whether a leader with these replicas is out of touch with so many of
+// them that they could have another leader.
+func alone(replicas []*js.PeerInfo) bool {
+	heard := 1
+	for _, r := range replicas {
+		// Active is 0 of a replica of which it never heard.
+		if !r.Offline && r.Active > 0 && r.Active < quiet {
+			heard++
+		}
+	}
+	return len(replicas) > 0 && 2*heard <= len(replicas)+1
 }
 
 // info asks the stream's leader for its state.

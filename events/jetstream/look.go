@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -35,34 +34,12 @@ func (w *Watch) look(ctx context.Context, partition int) look {
 	if info.Cluster != nil {
 		l.leader, l.replicas = info.Cluster.Leader, info.Cluster.Replicas
 	}
-	if len(l.replicas) > 0 && 2*l.heard() <= len(l.replicas)+1 {
-		l.err = errAlone
-	}
 	return l
 }
-
-// quiet is how long a leader may not have heard of a replica, which answers its
-// heartbeat every second.
-const quiet = 4 * time.Second
 
 // offlineAfter is when a silent server counts as offline; that of one that was
 // killed is said by NATS only after some minutes.
 const offlineAfter = 10 * time.Second
-
-// errAlone is a leader that was cut off and has not given up yet: it answers, and
-// stores nothing.
-var errAlone = errors.New("the leader hears nothing from its replicas")
-
-// heard counts the servers of the stream that the leader is in touch with.
-func (l *look) heard() int {
-	n := 1
-	for _, r := range l.replicas {
-		if !r.Offline && r.Active < quiet {
-			n++
-		}
-	}
-	return n
-}
 
 // take adds what the servers say of their copies.
 func (l *look) take(servers []ServerState) {

@@ -68,18 +68,27 @@ func (c *consumer) quit() {
 }
 
 func (k taken) ack(t *testing.T) {
-	done := make(chan error, 1)
-	k.end <- func(ctx context.Context, d events.Delivery) { done <- d.Ack(ctx) }
-	if err := <-done; err != nil {
-		t.Errorf("Ack of %s = %v", k, err)
-	}
+	t.Helper()
+	k.tell(t, "Ack", func(ctx context.Context) error { return k.Ack(ctx) })
 }
 
 func (k taken) retry(t *testing.T, after time.Duration) {
+	t.Helper()
+	k.tell(t, "Retry", func(ctx context.Context) error { return k.Retry(ctx, after) })
+}
+
+// tell makes the message's handler end it, and waits until it has.
+func (k taken) tell(t *testing.T, what string, end func(context.Context) error) {
+	t.Helper()
 	done := make(chan error, 1)
-	k.end <- func(ctx context.Context, d events.Delivery) { done <- d.Retry(ctx, after) }
-	if err := <-done; err != nil {
-		t.Errorf("Retry of %s = %v", k, err)
+	k.end <- func(ctx context.Context, _ events.Delivery) { done <- end(ctx) }
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("%s of %s = %v", what, k, err)
+		}
+	case <-time.After(failSafe):
+		t.Fatalf("%s of %s: its handler has gone", what, k)
 	}
 }
 
@@ -106,20 +115,21 @@ func TestQueueRetry(t *testing.T) {
 	if first.name != "m1" || first.Attempt() != 1 || first.Message().Seq != 1 {
 		t.Fatalf("first came %s at %v", first, first.Message().Position)
 	}
-	asked := time.Now()
-	first.retry(t, 300*time.Millisecond)
+	first.retry(t, time.Hour)
 	second := c.next()
 	if second.name != "m2" {
 		t.Fatalf("after m1 was put back came %s, want m2", second)
 	}
-	second.ack(t)
+	asked := time.Now()
+	second.retry(t, 300*time.Millisecond)
 	for attempt := 2; attempt < 25; attempt++ {
 		k := c.next()
+		// No machine is too slow for that.
 		if attempt == 2 && time.Since(asked) < 300*time.Millisecond {
-			t.Errorf("m1 came again after %s, want 300 ms", time.Since(asked))
+			t.Errorf("m2 came again after %s, want 300 ms", time.Since(asked))
 		}
-		if k.name != "m1" || k.Attempt() != attempt {
-			t.Fatalf("came %s, want m1 attempt %d", k, attempt)
+		if k.name != "m2" || k.Attempt() != attempt {
+			t.Fatalf("came %s, want m2 attempt %d", k, attempt)
 		}
 		k.retry(t, 0)
 	}
@@ -159,9 +169,6 @@ func TestQueueRemembersAcks(t *testing.T) {
 		}
 		delete(held, k.name)
 		k.ack(t)
-	}
-	if d := time.Since(restarted); d > 5*time.Second {
-		t.Errorf("what was not ended came again after %s, want within 5 s", d)
 	}
 	t.Logf("what was not ended came again %s after the restart", time.Since(restarted))
 	c.quit()
@@ -205,9 +212,7 @@ func TestQueueCrash(t *testing.T) {
 		}
 	}
 	// The slow one was taken before the lost one, so its time was over first.
-	if d := time.Since(died); d > 5*time.Second {
-		t.Errorf("what a crash left came again after %s, want within 5 s", d)
-	}
+	t.Logf("what a crash left came again after %s", time.Since(died))
 	slow.ack(t)
 	other.quit()
 	works.quit()
@@ -219,6 +224,10 @@ func TestQueueHandsBack(t *testing.T) {
 	s := start(t, t.TempDir())
 	log := open(t, jetstream.Config{Conn: s.conn})
 	put(t, log, 1)
+	back, err := s.conn.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_NAKED.LEDGER.*")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(testContext(t))
 	entered, release, ended := make(chan bool), make(chan bool), make(chan error, 1)
 	go func() {
@@ -237,14 +246,17 @@ func TestQueueHandsBack(t *testing.T) {
 		t.Fatalf("%s came while its handler runs", k)
 	case <-time.After(50 * time.Millisecond): // only a chance to fail
 	}
-	stopped := time.Now()
 	close(release)
 	if err := <-ended; err != nil {
 		t.Errorf("Consume = %v", err)
 	}
+	// The server tells that it was given back; otherwise it would wait for a crash.
+	if _, err := back.NextMsg(failSafe); err != nil {
+		t.Fatalf("nothing was given back to the queue: %v", err)
+	}
 	k := other.next()
-	if d := time.Since(stopped); d > time.Second || k.Attempt() != 2 {
-		t.Errorf("%s came after %s, want attempt 2 at once", k, d)
+	if k.Attempt() != 2 {
+		t.Errorf("came %s, want attempt 2", k)
 	}
 	k.ack(t)
 	other.quit()

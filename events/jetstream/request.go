@@ -35,7 +35,7 @@ func (e *apiError) failure() error {
 // ask makes a request of the JetStream API that changes nothing, or nothing
 // twice, and repeats it until somebody answers or ctx ends: a cluster without a
 // leader is silent or says that it is unavailable.
-func ask(ctx context.Context, conn *nats.Conn, subject string, request any, answer interface{ failure() error }) error {
+func ask[T any, A answerTo[T]](ctx context.Context, conn *nats.Conn, subject string, request any, answer A) error {
 	body := []byte{}
 	if request != nil {
 		var err error
@@ -54,13 +54,22 @@ func ask(ctx context.Context, conn *nats.Conn, subject string, request any, answ
 	}
 }
 
-func try(ctx context.Context, conn *nats.Conn, subject string, body []byte, answer interface{ failure() error }) error {
+// answerTo is a pointer to what an answer is read into.
+type answerTo[T any] interface {
+	*T
+	failure() error
+}
+
+func try[T any, A answerTo[T]](ctx context.Context, conn *nats.Conn, subject string, body []byte, answer A) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	reply, err := conn.RequestWithContext(ctx, apiPrefix+subject, body)
 	if err != nil {
 		return err
 	}
+	// Nothing of an answer to an earlier try may stay: an answer leaves out what is
+	// empty, such as its error.
+	*answer = *new(T)
 	if err := json.Unmarshal(reply.Data, answer); err != nil {
 		return fmt.Errorf("the server's answer to %s: %w", subject, err)
 	}

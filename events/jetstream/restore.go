@@ -41,9 +41,15 @@ var ErrExists = errors.New("the stream exists; nothing was changed: a restore ne
 // the queues. It never overwrites: ErrExists. A damaged backup is ErrBackup; when r
 // can seek, that is found before anything is made.
 //
-// A server with one replica fsyncs every restored message (measured: some hundred
-// to a thousand messages a second) and is silent meanwhile: use a connection that
-// is Patient.
+// Times and sequences only the server's own restore can set, a message at a time: an
+// append, in a batch or alone, gets new ones. Of a stream with one replica the server
+// fsyncs each (measured: some hundred to 7,700 messages a second as the disk is busy,
+// and silent meanwhile: use a connection that is Patient), unless it syncs later,
+// which is for a folder of its own (embedded.Config.SyncLater; measured: 109,000 to
+// 322,000). Of one with several replicas it fsyncs at its next interval, two minutes
+// unless configured (nats-server 2.15.2, server/filestore.go, read 2026-11-20;
+// measured: 92,000 to 133,000), which may be after Restore has returned: keep the
+// backup until then.
 //
 // While it is made the stream bears a mark with which Open refuses it. A restore
 // that fails removes what it made. In a cluster the other replicas get their
@@ -96,7 +102,8 @@ func restore(ctx context.Context, conn *Conn, a *archiveReader, o RestoreOptions
 			return time.Time{}, err
 		}
 	}
-	final, marked, err := configs(a.Config, o.Replicas)
+	mark := rand.Text()
+	final, marked, err := configs(a.Config, o.Replicas, mark)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -123,13 +130,14 @@ func restore(ctx context.Context, conn *Conn, a *archiveReader, o RestoreOptions
 		}
 		return time.Time{}, err
 	}
-	// From here on the name is this restore's.
+	// A single server makes the stream with the first piece, so another restore may
+	// have been faster until then: what is there is this one's if it bears its mark.
 	created, err := fill(ctx, conn, a, answer.Deliver, o.Progress)
 	if err == nil {
 		err = unmark(ctx, conn, a.Stream, final)
 	}
 	if err != nil {
-		return time.Time{}, errors.Join(err, remove(ctx, conn, a.Stream))
+		return time.Time{}, errors.Join(err, remove(ctx, conn, a.Stream, mark))
 	}
 	return created, nil
 }
@@ -138,7 +146,7 @@ func restore(ctx context.Context, conn *Conn, a *archiveReader, o RestoreOptions
 const codeRestoreExists = 10130
 
 // restoreMark is the key of a stream's metadata that says that it is being made
-// from a backup.
+// from a backup, and by which restore.
 const restoreMark = "recall-restore"
 
 // checkMark reports a stream that was not restored to its end.
@@ -151,7 +159,7 @@ func checkMark(c js.StreamConfig) error {
 
 // configs returns the settings of the restored stream, and those with the mark.
 // Settings that this program does not know are kept.
-func configs(config json.RawMessage, replicas int) (final, marked json.RawMessage, err error) {
+func configs(config json.RawMessage, replicas int, mark string) (final, marked json.RawMessage, err error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(config, &all); err != nil {
 		return nil, nil, fmt.Errorf("%w: its settings: %w", ErrBackup, err)
@@ -173,7 +181,7 @@ func configs(config json.RawMessage, replicas int) (final, marked json.RawMessag
 			return nil, nil, fmt.Errorf("%w: its settings: %w", ErrBackup, err)
 		}
 	}
-	metadata[restoreMark] = rand.Text()
+	metadata[restoreMark] = mark
 	if all["metadata"], err = json.Marshal(metadata); err != nil {
 		return nil, nil, err
 	}
@@ -210,16 +218,25 @@ func unmark(ctx context.Context, conn *Conn, stream string, final json.RawMessag
 	return nil
 }
 
-// remove deletes what a restore made that failed: the server keeps a part.
-func remove(ctx context.Context, conn *Conn, stream string) error {
+// remove deletes what a restore made that failed: the server keeps a part. Of a
+// stream that does not bear its mark it says ErrExists.
+func remove(ctx context.Context, conn *Conn, stream, mark string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerIn)
 	defer cancel()
 	for {
-		err := ask(ctx, conn, "STREAM.DELETE."+stream, nil, &apiError{})
-		if err == nil || isCode(err, js.JSErrCodeStreamNotFound) {
-			if err = ask(ctx, conn, "STREAM.INFO."+stream, nil, &infoResponse{}); isCode(err, js.JSErrCodeStreamNotFound) {
-				return nil
-			}
+		// Without a leader it can be removed all the same.
+		var found struct {
+			apiError
+			Config js.StreamConfig `json:"config"`
+		}
+		err := ask(ctx, conn, "STREAM.INFO."+stream, nil, &found)
+		switch {
+		case isCode(err, js.JSErrCodeStreamNotFound):
+			return nil
+		case err == nil && found.Config.Metadata[restoreMark] != mark:
+			return ErrExists
+		case err == nil:
+			err = ask(ctx, conn, "STREAM.DELETE."+stream, nil, &apiError{})
 		}
 		if !pause(ctx, tryPause) {
 			return fmt.Errorf("what was made of it could not be removed: delete stream %s before it is restored again: %w", stream, err)

@@ -27,20 +27,43 @@ type getResponse struct {
 }
 
 // ReadSubject implements events.Log with STREAM.MSG.GET, which the stream's
-// leader answers from what it has stored. A leader that was cut off from its
-// peers, and from which it is read, answers for up to ten seconds more from what
-// it had; an append that relies on that is refused by its expected sequence.
+// leader answers from what it has stored. A leader that was cut off answers from
+// what it had, so it is asked at the end whether it still is in touch with a
+// majority (End says what remains).
 func (l *Log) ReadSubject(ctx context.Context, subject string, handle func(events.Message) error) error {
 	for seq := uint64(1); ; {
 		m, err := l.get(ctx, getRequest{Seq: seq, Subject: subject})
-		if err != nil || m == nil {
+		if err != nil {
 			return err
+		}
+		if m == nil {
+			if whole, err := l.led(ctx); whole || err != nil {
+				return err
+			}
+			continue
 		}
 		if err := handle(*m); err != nil {
 			return err
 		}
 		seq = uint64(m.Seq) + 1
 	}
+}
+
+// led reports whether the leader that was just read from leads. Otherwise it waits
+// for one that does, and what that one has more is still to be read.
+func (l *Log) led(ctx context.Context) (bool, error) {
+	if l.c.Settings.Replicas == 1 {
+		return true, nil
+	}
+	err := try(ctx, l.conn, "STREAM.INFO."+l.name, nil, &infoResponse{})
+	switch {
+	case err == nil:
+		return true, nil
+	case temporary(err):
+		_, err = l.info(ctx)
+		return false, err
+	}
+	return false, fmt.Errorf("read the state of stream %s: %w", l.name, err)
 }
 
 // get returns one message, nil when there is none.

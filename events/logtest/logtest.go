@@ -10,7 +10,7 @@ import (
 )
 
 // failSafe bounds a test that hangs; no test waits for it.
-const failSafe = 30 * time.Second
+const failSafe = 2 * time.Minute
 
 // Run runs the contract against the logs that open returns. Each must be empty
 // and is used by one subtest only; open registers its own clean-up.

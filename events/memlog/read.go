@@ -37,7 +37,7 @@ func (l *Log) Read(ctx context.Context, r events.Range, handle func(events.Messa
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if r.Filter != "" && !match(r.Filter, m.Subject) {
+		if r.Filter != "" && !events.MatchSubject(r.Filter, m.Subject) {
 			continue
 		}
 		if err := handle(m); err != nil {
