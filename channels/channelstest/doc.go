@@ -3,8 +3,8 @@
 //
 // It promises that an adapter which passes gives one result per device in order
 // (L8), touches nothing for a method it does not have (L9), takes an end of its
-// context seriously, may be called concurrently, and keeps device tokens out of
-// reasons and errors.
+// context seriously, may be called concurrently, keeps device tokens out of
+// reasons and errors, and gets access tokens no more often than it must.
 //
 // It must never import an adapter, and is imported by tests only.
 package channelstest

@@ -1,5 +1,5 @@
 // Package double is what the doubles of vendors share: a server on loopback, the
-// screens of simulated devices, and faults on request. The doubles themselves are
+// screens of simulated devices, access tokens, and faults on request. The doubles are
 // beside their adapters (channels/huawei/huaweitest and so on), for the
 // contract suite, for `recall demo --vendors` and for anybody's own tests.
 //

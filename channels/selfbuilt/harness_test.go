@@ -230,9 +230,12 @@ func (r *rig) raw(t *testing.T, device string) (*nats.Conn, <-chan error) {
 	return nc, failed
 }
 
+// failSafe ends a test that hangs; no test waits for it.
+const failSafe = time.Minute
+
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), failSafe)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -118,7 +118,7 @@ func fact(kind events.Kind, push, channel string, devices ...string) string {
 // until waits for something that another goroutine does.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(2*time.Millisecond), time.NewTimer(20*time.Second)
+	tick, late := time.NewTicker(2*time.Millisecond), time.NewTimer(time.Minute)
 	defer tick.Stop()
 	defer late.Stop()
 	for !done() {

@@ -238,6 +238,33 @@ func TestPastAged(t *testing.T) {
 	}
 }
 
+// TestPastGone: a partition of which nothing is kept stands in no other's way, at
+// moments from which on it had nothing more.
+func TestPastGone(t *testing.T) {
+	w := newWorld(t, 2, nil, nil)
+	var stored []time.Time
+	next := 0
+	for _, part := range []int{0, 1, 1, 0} {
+		for ; facadetest.Must(w.set.Of(t.Context(), "default", fmt.Sprintf("p%d", next)))(t).Number() != part; next++ {
+		}
+		w.put("default", fmt.Sprintf("p%d", next), events.PushSent, &events.Fact{Channel: "fcm", Devices: []string{"d"}})
+		stored, next = append(stored, w.now), next+1
+	}
+	w.logs[1].Expire(3)
+	for i, at := range stored {
+		moment := at.Format(time.RFC3339Nano)
+		if i < 2 { // an event that is gone came after it
+			if p := w.refused("/v1/pushes", moment, 400, codeBadRequest); !strings.Contains(p.Detail, "incomplete") && !strings.Contains(p.Detail, "before the first event") {
+				t.Errorf("as of event %d: %v", i+1, p)
+			}
+			continue
+		}
+		if a := w.get("GET", "/v1/pushes?as_of="+url.QueryEscape(moment), ""); a.Code != 200 {
+			t.Errorf("as of event %d: %d %s", i+1, a.Code, a.Body)
+		}
+	}
+}
+
 // TestPastKept: questions about one moment are folded once; what is folded is
 // dropped when nobody asks, and what a crash left is deleted at the start.
 func TestPastKept(t *testing.T) {

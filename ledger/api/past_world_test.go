@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
@@ -121,12 +122,8 @@ func (w *world) put(app, push string, kind events.Kind, data events.Data) events
 	w.t.Helper()
 	at := w.now.Add(500 * time.Millisecond)
 	e := &events.Event{Header: events.Header{Kind: kind, App: app, Push: push, Time: at.Add(-time.Second)}, Data: data}
-	b := facadetest.Must(events.Encode(e))(w.t)
-	part, channel := facadetest.Must(w.set.Of(w.t.Context(), app, push))(w.t).Number(), ""
-	if c, ok := data.(*events.Command); ok {
-		channel = c.Channel
-	}
-	w.store(at, part, events.Record{Subject: events.Subject(part, app, kind, push, channel), Data: b})
+	part := facadetest.Must(w.set.Of(w.t.Context(), app, push))(w.t).Number()
+	w.store(at, part, logtest.Record(w.t, part, e))
 	return w.set.Parts()[part].Views.Applied()
 }
 

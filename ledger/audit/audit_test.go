@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 	"github.com/recall-ledger/recall-ledger/projections"
 )
@@ -74,22 +75,7 @@ func logOf(t *testing.T, steps []step) *memlog.Log {
 	t.Helper()
 	log := memlog.New(memlog.Config{})
 	for _, s := range steps {
-		e := &events.Event{Header: events.Header{Kind: s.kind, App: "a", Push: "p", Time: deadline.Add(-time.Hour)}, Data: s.data}
-		if err := events.Check(e); err != nil {
-			t.Fatal(err)
-		}
-		data, err := events.Encode(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		channel := ""
-		if c, ok := s.data.(*events.Command); ok {
-			channel = c.Channel
-		}
-		subject := events.Subject(0, "a", s.kind, "p", channel)
-		if _, err := log.Append(t.Context(), []events.Record{{Subject: subject, Data: data}}); err != nil {
-			t.Fatal(err)
-		}
+		logtest.Append(t, log, &events.Event{Header: events.Header{Kind: s.kind, App: "a", Push: "p", Time: deadline.Add(-time.Hour)}, Data: s.data})
 	}
 	return log
 }

@@ -19,7 +19,8 @@ type intake struct {
 	account Account
 	now     time.Time
 	gather  *facade.Gather
-	// store keeps an event until everything was read.
+	// store keeps an event until everything was read; it refuses one that is too
+	// long to be written.
 	store func(*events.Event) error
 	// named are the devices of reports and facts, those ignored included.
 	named int
@@ -62,13 +63,6 @@ func (in *intake) finish() error {
 func (in *intake) accepted() int { return in.facts }
 
 func (in *intake) record(e *events.Event) error {
-	b, err := events.Encode(e)
-	if err != nil {
-		return err
-	}
-	if len(b) > events.MaxEventBytes {
-		return &events.FieldError{Field: "devices", Reason: "make an event of more than " + strconv.Itoa(events.MaxEventBytes) + " bytes, the limit"}
-	}
 	in.facts += len(e.Data.(*events.Fact).Devices)
 	return in.store(e)
 }

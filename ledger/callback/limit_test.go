@@ -63,6 +63,14 @@ func TestBadBodies(t *testing.T) {
 func TestBadFacts(t *testing.T) {
 	n := start(t, facadetest.Config{})
 	many := strings.Repeat(`"d",`, events.MaxDevices) + `"d"`
+	// A line separator takes three bytes in a body and six in an event.
+	escaped := func(separators int) string {
+		list := make([]string, events.MaxDevices)
+		for i := range list {
+			list[i] = fmt.Sprintf(`"%03d%s"`, i, strings.Repeat("\u2028", separators))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
 	since := n.End()
 	for body, want := range map[string]string{
 		``:                                       "holds no fact",
@@ -75,21 +83,22 @@ func TestBadFacts(t *testing.T) {
 		`{"kind":"recall.requested","push":"p"}`: `"field":"[1].kind"`,
 		`{"push":"p","devices":["d"]}`:           `"field":"[1].kind"`,
 		`{"kind":7,"push":"p","devices":["d"]}`:  `"field":"[1].kind"`,
-		`{"kind":"click.clicked","devices":["d"]}`:                                               `"field":"[1].push"`,
-		`{"kind":"click.clicked","push":"` + strings.Repeat("p", 129) + `","devices":["d"]}`:     "the limit is 128",
-		`{"kind":"click.clicked","push":"p"}`:                                                    `"field":"[1].devices"`,
-		`{"kind":"click.clicked","push":"p","devices":"d"}`:                                      `"field":"[1].devices"`,
-		`{"kind":"click.clicked","push":"p","devices":[` + many + `]}`:                           "more than 1000 entries",
-		`{"kind":"click.clicked","push":"p","devices":["a","` + strings.Repeat("d", 513) + `"]}`: `"field":"[1].devices[1]"`,
-		`{"kind":"click.clicked","push":"p","devices":["\ud83d"]}`:                               "surrogate",
-		`{"kind":"click.clicked","push":"p","devices":["d"],"time":"noon"}`:                      `"field":"[1].time"`,
-		`{"kind":"click.clicked","push":"p","devices":["d"],"time":"1999-01-01T00:00:00Z"}`:      "expected 2000 to 2199",
-		`{"kind":"click.clicked","push":"p","devices":["d"],"users":["u"]}`:                      `"field":"[1].users"`,
-		`{"kind":"push.sent","push":"p","devices":["d"],"users":["u","v"]}`:                      `"field":"[1].users"`,
-		`{"kind":"click.clicked","push":"p","devices":["d"],"send":"s"}`:                         `"field":"[1].send"`,
-		`{"kind":"click.clicked","push":"p","devices":["d"],"device":"d"}`:                       `"field":"[1].device"`,
-		`{"kind":"click.clicked","push":"p","devices":["d"],"channel":"sms"}`:                    `"field":"[1].channel"`,
-		`{"kind":"click.clicked","push":"p","devices":["d"],"data":{}}`:                          `"field":"[1].data"`,
+		`{"kind":"click.clicked","devices":["d"]}`:                                                   `"field":"[1].push"`,
+		`{"kind":"click.clicked","push":"` + strings.Repeat("p", 129) + `","devices":["d"]}`:         "the limit is 128",
+		`{"kind":"click.clicked","push":"p"}`:                                                        `"field":"[1].devices"`,
+		`{"kind":"click.clicked","push":"p","devices":"d"}`:                                          `"field":"[1].devices"`,
+		`{"kind":"click.clicked","push":"p","devices":[` + many + `]}`:                               "more than 1000 entries",
+		`{"kind":"click.clicked","push":"p","devices":["a","` + strings.Repeat("d", 513) + `"]}`:     `"field":"[1].devices[1]"`,
+		`{"kind":"click.clicked","push":"p","devices":["\ud83d"]}`:                                   "surrogate",
+		`{"kind":"click.clicked","push":"p","devices":["d"],"time":"noon"}`:                          `"field":"[1].time"`,
+		`{"kind":"click.clicked","push":"p","devices":["d"],"time":"1999-01-01T00:00:00Z"}`:          "expected 2000 to 2199",
+		`{"kind":"click.clicked","push":"p","devices":["d"],"users":["u"]}`:                          `"field":"[1].users"`,
+		`{"kind":"push.sent","push":"p","devices":["d"],"users":["u","v"]}`:                          `"field":"[1].users"`,
+		`{"kind":"click.clicked","push":"p","devices":["d"],"send":"s"}`:                             `"field":"[1].send"`,
+		`{"kind":"click.clicked","push":"p","devices":["d"],"device":"d"}`:                           `"field":"[1].device"`,
+		`{"kind":"click.clicked","push":"p","devices":["d"],"channel":"sms"}`:                        `"field":"[1].channel"`,
+		`{"kind":"click.clicked","push":"p","devices":["d"],"data":{}}`:                              `"field":"[1].data"`,
+		`{"kind":"push.sent","push":"p","devices":` + escaped(169) + `,"users":` + escaped(41) + `}`: `"field":"[1].event"`,
 	} {
 		if strings.HasPrefix(want, `"field":"[1]`) || strings.Contains(want, "item 1") {
 			body = aFact + "\n" + body // the good one is not stored either

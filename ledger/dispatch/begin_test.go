@@ -57,11 +57,30 @@ type twice struct{ events.Queue }
 func (q twice) Consume(ctx context.Context, name, filter string, workers int, handle func(context.Context, events.Delivery)) error {
 	return q.Queue.Consume(ctx, name, filter, workers, func(ctx context.Context, d events.Delivery) {
 		var both sync.WaitGroup
+		shared := &sharedDelivery{Delivery: d}
 		for range 2 {
-			both.Go(func() { handle(ctx, d) })
+			both.Go(func() { handle(ctx, shared) })
 		}
 		both.Wait()
 	})
+}
+
+// sharedDelivery is one delivery in two hands, each of which thinks that it is its own.
+type sharedDelivery struct {
+	events.Delivery
+	mu sync.Mutex
+}
+
+func (d *sharedDelivery) Ack(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Delivery.Ack(ctx)
+}
+
+func (d *sharedDelivery) Retry(ctx context.Context, after time.Duration) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Delivery.Retry(ctx, after)
 }
 
 // TestTwoOwners: of two that carry out the same command at the same time one calls

@@ -17,6 +17,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
@@ -233,19 +234,7 @@ func (w *world) put(k events.Kind, push string, data events.Data) events.Seq {
 
 func (w *world) record(k events.Kind, push string, data events.Data) events.Record {
 	w.t.Helper()
-	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.now()}, Data: data}
-	if err := events.Check(e); err != nil {
-		w.t.Fatal(err)
-	}
-	b, err := events.Encode(e)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	channel := ""
-	if c, ok := data.(*events.Command); ok {
-		channel = c.Channel
-	}
-	return events.Record{Subject: events.Subject(0, app, k, push, channel), Data: b}
+	return logtest.Record(w.t, 0, &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.now()}, Data: data})
 }
 
 // append appends a record, again if need be: the log may have faults.

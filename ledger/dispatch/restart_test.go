@@ -17,12 +17,38 @@ import (
 // impatient makes a worker that stops give its calls no time.
 func impatient(c *dispatch.WorkerConfig) { c.StopTimeout, c.Calls = 50*time.Millisecond, 2 }
 
+// handing is a queue that notes what was put back, and for how long.
+type handing struct {
+	events.Queue
+	back chan time.Duration
+}
+
+func (q *handing) Consume(ctx context.Context, name, filter string, workers int, handle func(context.Context, events.Delivery)) error {
+	return q.Queue.Consume(ctx, name, filter, workers, func(ctx context.Context, d events.Delivery) {
+		handle(ctx, &handingDelivery{d, q})
+	})
+}
+
+type handingDelivery struct {
+	events.Delivery
+	q *handing
+}
+
+func (d *handingDelivery) Retry(ctx context.Context, after time.Duration) error {
+	err := d.Delivery.Retry(ctx, after)
+	if err == nil {
+		d.q.back <- after
+	}
+	return err
+}
+
 // TestStopFinishesCalls: a worker that stops lets the calls under way finish,
-// begins no other, and the next worker goes on at once where it ended.
+// begins no other, and puts the rest back for the next worker to go on with at once.
 func TestStopFinishesCalls(t *testing.T) {
 	w := newWorld(t)
 	emitter, gate := gated(channels.Row{})
-	first := w.work("apns", emitter, func(c *dispatch.WorkerConfig) { c.Calls = 2 })
+	queue := &handing{w.queue, make(chan time.Duration, 10)}
+	first := w.work("apns", emitter, func(c *dispatch.WorkerConfig) { c.Calls, c.Queue = 2, queue })
 	w.plan()
 	w.create("p1")
 	devices := names("d", 40)
@@ -36,10 +62,16 @@ func TestStopFinishesCalls(t *testing.T) {
 	if n := len(emitter.Calls()); n != 2 {
 		t.Errorf("%d calls were made, want the 2 that were under way", n)
 	}
-	stopped := time.Now()
+	select {
+	case after := <-queue.back:
+		if after != 0 {
+			t.Errorf("the command was put back for %s", after)
+		}
+	default:
+		t.Error("the command was not put back")
+	}
 	w.work("apns", emitter)
 	w.balanced(w.settled(id))
-	t.Logf("the next worker was done after %s", time.Since(stopped))
 	w.ended(id, "apns", devices, "accepted")
 	for _, d := range devices {
 		if n := emitter.CallsFor("p1", d); n != 1 {
@@ -145,14 +177,12 @@ func TestCrash(t *testing.T) {
 	// What the process knew is lost with it: nothing more is heard on its
 	// connection, and the results of its calls are never seen.
 	conn.Close()
-	crashed := time.Now()
 	quick := scripted.New(scripted.Config{})
 	forgot := func(c *dispatch.WorkerConfig) { c.Queue = forgetful{w.queue} }
 	w.work("apns", quick, forgot)
 	w.work("vivo", quick, forgot)
 	w.balanced(w.settled(harmless))
 	w.balanced(w.settled(harmful))
-	t.Logf("the next worker was done %s after the crash", time.Since(crashed))
 	w.ended(harmless, "apns", devices, "accepted")
 	w.ended(harmful, "vivo", devices, "refused unknown-result")
 	for _, c := range quick.Calls() {

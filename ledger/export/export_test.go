@@ -17,6 +17,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 )
 
 // began is when the log of the tests stores its first event, a minute before
@@ -32,13 +33,7 @@ func story(t *testing.T) []Entry {
 		n := len(list)
 		at := began.Add(time.Duration(n) * 10 * time.Second)
 		e := &events.Event{Header: events.Header{Kind: k, App: "shop", Push: push, Time: at.Add(-time.Second)}, Data: data}
-		if err := events.Check(e); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := events.Encode(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := logtest.Record(t, 0, e).Data
 		list = append(list, Entry{Position: events.Position{Seq: events.Seq(n + 1)}, Stored: at, Event: e, Raw: raw})
 	}
 	fact := func(channel string, devices ...string) *events.Fact {

@@ -43,7 +43,7 @@ func (m memberConfig) config() Config {
 	c.Data = filepath.Join(m.Dir, "data")
 	c.HTTP.Listen = "127.0.0.1:0"
 	c.Node.ID = m.ID
-	c.NATS = NATSConfig{URL: m.URL, Replicas: 3, AcceptUnsynced: true}
+	c.NATS = NATSConfig{URL: m.URL, Replicas: 3}
 	c.Log.Partitions = partitions
 	c.Log.MaxBytes = 1 << 30
 	c.Vendors = m.Vendors

@@ -26,6 +26,23 @@ var (
 // servers, three nodes, the vendors and them.
 const workers = 10
 
+// accounts let the nodes ask the servers about themselves, as deploy/nats/accounts.conf
+// does, so that a node that starts checks that they sync always (L1).
+const accounts = `
+accounts {
+  LEDGER {
+    jetstream: enabled, users: [{user: ` + clustertest.User + `, password: ` + clustertest.Password + `}]
+    imports: [{service: {account: SYS, subject: "$SYS.REQ.SERVER.PING.JSZ"}}]
+  }
+  SYS {
+    users: [{user: ` + clustertest.SystemUser + `, password: ` + clustertest.SystemPassword + `}]
+    exports: [{service: "$SYS.REQ.SERVER.PING.JSZ", response: stream, accounts: [LEDGER]}]
+  }
+}
+system_account: SYS
+no_auth_user: ` + clustertest.User + `
+`
+
 // stage is three servers, three nodes and the vendors.
 type stage struct {
 	servers *clustertest.Cluster
@@ -39,7 +56,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	// go test -artifacts keeps what servers and nodes wrote.
-	s := &stage{servers: clustertest.Start(t, clustertest.Config{Dir: t.ArtifactDir()}), vendors: startVendors(t)}
+	s := &stage{servers: clustertest.Start(t, clustertest.Config{Dir: t.ArtifactDir(), Accounts: accounts}), vendors: startVendors(t)}
 	var targets []string
 	for i := range s.servers.Size() {
 		targets = append(targets, s.servers.Addr(i))

@@ -180,7 +180,7 @@ func TestDashboard(t *testing.T) {
 	}
 	delete(named, "up") // Prometheus' own
 	// Calls are counted as they end, so the last of them may not be there at once.
-	limit, look := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
+	limit, look := time.After(patience), time.NewTicker(20*time.Millisecond)
 	defer look.Stop()
 	for missing := slices.Sorted(maps.Keys(named)); len(missing) > 0; {
 		if err := n.survey.look(ctx); err != nil {

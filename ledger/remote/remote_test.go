@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/ledger"
 	"github.com/recall-ledger/recall-ledger/ledger/decision"
 	"github.com/recall-ledger/recall-ledger/ledger/dispatch"
@@ -453,19 +455,42 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
+// TestRedriveCutOff: a re-drive that a node could not finish is not asked of another:
+// some of its commands may be on the log.
+func TestRedriveCutOff(t *testing.T) {
+	w := newWorld(t)
+	home := w.local()
+	part := *home.Parts()[1]
+	var asked atomic.Int64
+	began := make(chan struct{}, 10)
+	part.Redrive = func(ctx context.Context, _, _ string, _ time.Time) (int, error) {
+		asked.Add(1)
+		began <- struct{}{}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	stop := w.serve("a", []*partition.Part{&part}, 0)
+	client := w.client(remote.Config{}, 1)
+	result := make(chan error, 1)
+	go func() {
+		_, err := client.Redrive(t.Context(), app, "r", w.at)
+		result <- err
+	}()
+	<-began
+	w.run(remote.NewServer(remote.ServerConfig{Conn: w.conn, Node: "b", Parts: []*partition.Part{&part}}).Run)
+	stop()
+	if err := <-result; !errors.Is(err, events.ErrUnknown) || asked.Load() != 1 {
+		t.Errorf("%v, asked %d times; want ErrUnknown of one", err, asked.Load())
+	}
+}
+
 // command puts a command on the log, as the planner does.
 func (w *world) command(set *partition.Set, push, recall string, devices ...string) events.Position {
 	w.Helper()
-	p := must(set.Of(w.Context(), app, push))(w)
-	e := &events.Event{
+	return logtest.Append(w, must(set.Of(w.Context(), app, push))(w).Log, &events.Event{
 		Header: events.Header{Kind: events.CommandIssued, App: app, Push: push, Time: w.at},
 		Data:   &events.Command{Recall: recall, Channel: "fcm", Devices: devices, Action: "recall", Method: "remove", Slot: "s", Deadline: w.at.Add(time.Hour)},
-	}
-	if err := events.Check(e); err != nil {
-		w.Fatal(err)
-	}
-	data := must(events.Encode(e))(w)
-	return must(p.Log.Append(w.Context(), []events.Record{{Subject: events.Subject(p.Number(), app, events.CommandIssued, push, "fcm"), Data: data}}))(w)
+	})
 }
 
 // TestMoved: all who wait share one channel and one poll, and are woken by the
@@ -494,11 +519,64 @@ func TestMoved(t *testing.T) {
 	}
 	w.until(func() bool { return client.Folded() == must(home.Parts()[0].Log.End(t.Context()))(w).Seq })
 
+	// An answer that is no newer is no move.
+	still := w.client(remote.Config{}, 0)
+	before := must(still.Apps())(w)
+	moved := still.Moved()
+	if again := must(still.Apps())(w); !slices.Equal(before, again) {
+		t.Errorf("the apps were %v and are %v", before, again)
+	}
+	select {
+	case <-moved:
+		t.Error("a move was told, and nothing moved")
+	default:
+	}
+
 	idle := w.client(remote.Config{Idle: 10 * time.Millisecond}, 0)
 	w.until(func() bool { return must(idle.Apps())(w) != nil })
 	<-idle.Moved() // nothing moves, and whoever still waits looks again
 	nobody := w.client(remote.Config{Idle: 10 * time.Millisecond, Absent: time.Millisecond}, numbers)
 	<-nobody.Moved()
+}
+
+// TestPolls: who waits while nothing moves asks once, and the question stands; while
+// nobody answers it asks once in a while. When the client ends, all who wait go.
+func TestPolls(t *testing.T) {
+	w := newWorld(t)
+	home := w.local()
+	if err := home.Wait(t.Context(), w.publish(home, w.fact(app, in(0, 0), events.DisplayShown, "d"))); err != nil {
+		t.Fatal(err)
+	}
+	w.serve("a", home.Parts(), 0)
+	sent := func(c *remote.Client) uint64 {
+		before := w.conn.Stats().OutMsgs
+		<-c.Moved()
+		return w.conn.Stats().OutMsgs - before
+	}
+	// The fold may confirm a position meanwhile; a poll without a pause sends hundreds.
+	const few = 10
+	waiting := w.client(remote.Config{Idle: 300 * time.Millisecond}, 0)
+	must(waiting.Apps())(w)
+	if n := sent(waiting); n > few {
+		t.Errorf("who waits sent %d messages", n)
+	}
+	if n := sent(w.client(remote.Config{Idle: 300 * time.Millisecond, Absent: time.Millisecond}, numbers)); n > few {
+		t.Errorf("who finds nobody sent %d messages", n)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		client := remote.NewClient(remote.Config{Conn: w.conn})
+		moved := client.Moved()
+		if err := client.Run(ended); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-moved:
+		default:
+			t.Fatal("who waits is not let go")
+		}
+	}
 }
 
 // TestHostile: whatever a request holds, it is answered by an error or as nothing

@@ -144,12 +144,17 @@ func (w *world) serve(node string, parts []*partition.Part, chunk int) (stop fun
 	return stop
 }
 
-// until tries until something is so; the test's own limit ends what never is.
+// failSafe ends a test that hangs; no test waits for it.
+const failSafe = time.Minute
+
+// until tries until something is so.
 func (w *world) until(so func() bool) {
 	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), failSafe)
+	defer cancel()
 	for !so() {
-		if err := w.Context().Err(); err != nil {
-			w.Fatal(err)
+		if ctx.Err() != nil {
+			w.Fatal("it never came true")
 		}
 	}
 }

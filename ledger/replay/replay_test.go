@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 	"github.com/recall-ledger/recall-ledger/ledger/partition"
 	"github.com/recall-ledger/recall-ledger/projections"
@@ -21,16 +22,10 @@ func stored(t *testing.T, n int) *memlog.Log {
 	l := memlog.New(memlog.Config{})
 	for i := range n {
 		push := fmt.Sprintf("p%d", i)
-		b, err := events.Encode(&events.Event{
+		logtest.Append(t, l, &events.Event{
 			Header: events.Header{Kind: events.PushSent, App: "a", Push: push, Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
 			Data:   &events.Fact{Channel: "fcm", Devices: []string{"d"}},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := l.Append(t.Context(), []events.Record{{Subject: events.Subject(0, "a", events.PushSent, push, ""), Data: b}}); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return l
 }

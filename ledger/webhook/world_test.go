@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/ledger/facade/facadetest"
 )
 
@@ -89,14 +90,7 @@ func (d hastyDelivery) Retry(ctx context.Context, after time.Duration) error {
 // put stores an event and returns its sequence.
 func (w *world) put(app, push string, k events.Kind, d events.Data) events.Seq {
 	w.T.Helper()
-	channel := ""
-	if c, ok := d.(*events.Command); ok {
-		channel = c.Channel
-	}
-	e := &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.Now()}, Data: d}
-	b := facadetest.Must(events.Encode(e))(w.T)
-	r := events.Record{Subject: events.Subject(0, app, k, push, channel), Data: b}
-	return facadetest.Must(w.Part.Log.Append(w.ctx, []events.Record{r}))(w.T).Seq
+	return logtest.Append(w.T, w.Part.Log, &events.Event{Header: events.Header{Kind: k, App: app, Push: push, Time: w.Now()}, Data: d}).Seq
 }
 
 // push stores a push that devices have.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 	"github.com/recall-ledger/recall-ledger/ledger"
 )
@@ -44,21 +45,7 @@ func fill(t *testing.T, partition int, list []entry) *memlog.Log {
 	log := memlog.New(memlog.Config{Partition: partition, Now: func() time.Time { return now }})
 	for _, e := range list {
 		now = e.stored
-		if err := events.Check(e.event); err != nil {
-			t.Fatal(err)
-		}
-		data, err := events.Encode(e.event)
-		if err != nil {
-			t.Fatal(err)
-		}
-		channel := ""
-		if c, ok := e.event.Data.(*events.Command); ok {
-			channel = c.Channel
-		}
-		subject := events.Subject(partition, e.event.App, e.event.Kind, e.event.Push, channel)
-		if _, err := log.Append(t.Context(), []events.Record{{Subject: subject, Data: data}}); err != nil {
-			t.Fatal(err)
-		}
+		logtest.Append(t, log, e.event)
 	}
 	return log
 }

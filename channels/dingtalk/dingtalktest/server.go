@@ -2,7 +2,6 @@ package dingtalktest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -29,18 +28,18 @@ const (
 type Server struct {
 	*double.Server
 
-	mu      sync.Mutex
-	tokens  int
-	expired bool
-	old     map[string]bool
-	sent    map[string]bool
-	tasks   int
+	tokens double.Tokens
+
+	mu    sync.Mutex
+	old   map[string]bool
+	sent  map[string]bool
+	tasks int
 }
 
 // Start runs a server until its Close. All doubles are started alike; this one has
 // no use for a clock.
 func Start(_ func() time.Time) (*Server, error) {
-	d := &Server{old: map[string]bool{}, sent: map[string]bool{}, expired: true}
+	d := &Server{old: map[string]bool{}, sent: map[string]bool{}}
 	_, err := double.Start(double.Config{Handler: func(s *double.Server) http.Handler {
 		d.Server = s
 		mux := http.NewServeMux()
@@ -64,13 +63,7 @@ func (d *Server) Age(task string) {
 }
 
 // Expire ends the access token, as after two hours.
-func (d *Server) Expire() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.expired = true
-}
-
-func (d *Server) current() string { return fmt.Sprintf("token-%d", d.tokens) }
+func (d *Server) Expire() { d.tokens.Expire() }
 
 // token answers the same token as long as that holds, as DingTalk does. Its
 // failures are not under errcode 88.
@@ -85,27 +78,19 @@ func (d *Server) token(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 40096, "", "invalid appKey or appSecret")
 		return
 	}
-	d.mu.Lock()
-	if d.expired {
-		d.tokens, d.expired = d.tokens+1, false
-	}
-	t := d.current()
-	d.mu.Unlock()
-	write(w, map[string]any{"errcode": 0, "errmsg": "ok", "access_token": t, "expires_in": 7200})
+	write(w, map[string]any{"errcode": 0, "errmsg": "ok", "access_token": d.tokens.Current(), "expires_in": 7200})
 }
 
 func (d *Server) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		t := r.URL.Query().Get("access_token")
-		d.mu.Lock()
-		known, over := t == d.current() && d.tokens > 0, d.expired
-		d.mu.Unlock()
+		known, holds := d.tokens.Check(t)
 		switch {
 		case t == "":
 			refuse(w, 88, "40000", "access_token is blank")
 		case !known:
 			refuse(w, 88, "40014", "invalid access_token")
-		case over:
+		case !holds:
 			refuse(w, 88, "42001", "access_token expired")
 		default:
 			h(w, r)

@@ -2,7 +2,6 @@ package honortest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -29,17 +28,17 @@ const (
 type Server struct {
 	*double.Server
 
-	mu     sync.Mutex
-	issued int
-	tokens map[string]bool
-	made   int
-	busy   map[string]bool
+	tokens double.Tokens
+
+	mu   sync.Mutex
+	made int
+	busy map[string]bool
 }
 
 // Start runs a server until its Close. All doubles are started alike; this one has
 // no use for a clock.
 func Start(_ func() time.Time) (*Server, error) {
-	s := &Server{tokens: map[string]bool{}, busy: map[string]bool{}}
+	s := &Server{busy: map[string]bool{}}
 	_, err := double.Start(double.Config{Handler: func(d *double.Server) http.Handler {
 		s.Server = d
 		mux := http.NewServeMux()
@@ -60,13 +59,7 @@ func Start(_ func() time.Time) (*Server, error) {
 func (s *Server) TokenURL() string { return s.URL + tokenPath }
 
 // Expire makes every access token given so far expire.
-func (s *Server) Expire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t := range s.tokens {
-		s.tokens[t] = false
-	}
-}
+func (s *Server) Expire() { s.tokens.Expire() }
 
 // Busy makes sends to device tokens fail, though they are good.
 func (s *Server) Busy(devices ...string) {
@@ -82,21 +75,14 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUnauthorized, map[string]any{"error": "unauthorized_client", "error_description": "Invalid client secret"})
 		return
 	}
-	s.mu.Lock()
-	s.issued++
-	t := fmt.Sprintf("access-token-%d-of-the-double==", s.issued)
-	s.tokens[t] = true
-	s.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"access_token": t, "expires_in": lifetime, "token_type": "Bearer"})
+	answer(w, http.StatusOK, map[string]any{"access_token": s.tokens.Give(), "expires_in": lifetime, "token_type": "Bearer"})
 }
 
 // guard checks the access token, the app and the time in milliseconds.
 func (s *Server) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		s.mu.Lock()
-		holds, known := s.tokens[token]
-		s.mu.Unlock()
+		known, holds := s.tokens.Check(token)
 		at, err := strconv.ParseInt(r.Header.Get("timestamp"), 10, 64)
 		switch {
 		case !known || r.PathValue("app") != AppID:

@@ -2,7 +2,6 @@ package huaweitest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,16 +27,16 @@ const lifetime = 3600
 type Server struct {
 	*double.Server
 
-	mu     sync.Mutex
-	issued int
-	tokens map[string]bool
-	made   int
+	tokens double.Tokens
+
+	mu   sync.Mutex
+	made int
 }
 
 // Start runs a server until its Close. All doubles are started alike; this one has
 // no use for a clock.
 func Start(_ func() time.Time) (*Server, error) {
-	s := &Server{tokens: map[string]bool{}}
+	s := &Server{}
 	_, err := double.Start(double.Config{Handler: func(d *double.Server) http.Handler {
 		s.Server = d
 		mux := http.NewServeMux()
@@ -58,34 +57,21 @@ func Start(_ func() time.Time) (*Server, error) {
 func (s *Server) TokenURL() string { return s.URL + "/oauth2/v3/token" }
 
 // Expire makes every access token given so far expire.
-func (s *Server) Expire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t := range s.tokens {
-		s.tokens[t] = false
-	}
-}
+func (s *Server) Expire() { s.tokens.Expire() }
 
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_id") != ClientID || r.FormValue("client_secret") != ClientSecret {
 		answer(w, http.StatusBadRequest, map[string]any{"error": 1101, "sub_error": 20042, "error_description": "client secret error"})
 		return
 	}
-	s.mu.Lock()
-	s.issued++
-	t := fmt.Sprintf("access-token-%d-of-the-double==", s.issued)
-	s.tokens[t] = true
-	s.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"access_token": t, "expires_in": lifetime, "token_type": "Bearer"})
+	answer(w, http.StatusOK, map[string]any{"access_token": s.tokens.Give(), "expires_in": lifetime, "token_type": "Bearer"})
 }
 
 // guard checks the access token and that the path names the app it was given for.
 func (s *Server) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		s.mu.Lock()
-		holds, known := s.tokens[token]
-		s.mu.Unlock()
+		known, holds := s.tokens.Check(token)
 		switch {
 		case !known || r.PathValue("client") != ClientID:
 			business(w, http.StatusUnauthorized, "80200001", "Authentication error")

@@ -3,7 +3,6 @@ package wecomtest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -38,17 +37,17 @@ const (
 type Server struct {
 	*double.Server
 
-	mu      sync.Mutex
-	tokens  int
-	expired bool
-	old     map[string]bool
-	sent    map[string]string
+	tokens double.Tokens
+
+	mu   sync.Mutex
+	old  map[string]bool
+	sent map[string]string
 }
 
 // Start runs a server until its Close. All doubles are started alike; this one has
 // no use for a clock.
 func Start(_ func() time.Time) (*Server, error) {
-	w := &Server{old: map[string]bool{}, sent: map[string]string{}, expired: true}
+	w := &Server{old: map[string]bool{}, sent: map[string]string{}}
 	_, err := double.Start(double.Config{Handler: func(s *double.Server) http.Handler {
 		w.Server = s
 		mux := http.NewServeMux()
@@ -71,13 +70,7 @@ func (w *Server) Age(msgid string) {
 }
 
 // Expire ends the access token, as after two hours.
-func (w *Server) Expire() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.expired = true
-}
-
-func (w *Server) current() string { return fmt.Sprintf("token-%d", w.tokens) }
+func (w *Server) Expire() { w.tokens.Expire() }
 
 // token answers the same token as long as that holds, as WeCom does.
 func (w *Server) token(rw http.ResponseWriter, r *http.Request) {
@@ -91,27 +84,19 @@ func (w *Server) token(rw http.ResponseWriter, r *http.Request) {
 		say(rw, 40001, "invalid credential")
 		return
 	}
-	w.mu.Lock()
-	if w.expired {
-		w.tokens, w.expired = w.tokens+1, false
-	}
-	t := w.current()
-	w.mu.Unlock()
-	write(rw, map[string]any{"errcode": 0, "errmsg": "ok", "access_token": t, "expires_in": 7200})
+	write(rw, map[string]any{"errcode": 0, "errmsg": "ok", "access_token": w.tokens.Current(), "expires_in": 7200})
 }
 
 func (w *Server) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		t := r.URL.Query().Get("access_token")
-		w.mu.Lock()
-		known, over := t == w.current() && w.tokens > 0, w.expired
-		w.mu.Unlock()
+		known, holds := w.tokens.Check(t)
 		switch {
 		case t == "":
 			say(rw, 41001, "access_token missing")
 		case !known:
 			say(rw, 40014, "invalid access_token")
-		case over:
+		case !holds:
 			say(rw, 42001, "access_token expired")
 		default:
 			h(rw, r)

@@ -157,7 +157,7 @@ func (n *node) stop() error {
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	kill := time.AfterFunc(30*time.Second, func() { _ = n.cmd.Process.Kill() })
+	kill := time.AfterFunc(2*time.Minute, func() { _ = n.cmd.Process.Kill() })
 	defer kill.Stop()
 	<-n.read
 	return n.cmd.Wait()

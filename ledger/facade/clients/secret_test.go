@@ -23,7 +23,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 	}
 	// The lines are written after the answers.
 	var text string
-	end := time.After(30 * time.Second)
+	end := time.After(2 * time.Minute)
 	for again := time.Tick(20 * time.Millisecond); !strings.Contains(text, "SignatureDoesNotMatch"); {
 		select {
 		case <-again:
