@@ -247,6 +247,28 @@ func (p *Projection) Close() error {
 	return errors.Join(err, p.store.close())
 }
 
+// Compact writes a checkpoint and then the whole store anew, so that every row stands
+// in it once: what the store takes on disk is afterwards what its rows need. No
+// checkpoint is written meanwhile.
+func (p *Projection) Compact(ctx context.Context) error {
+	if err := p.Checkpoint(); err != nil {
+		return err
+	}
+	p.checkpointing.Lock()
+	defer p.checkpointing.Unlock()
+	p.mu.RLock()
+	closed := p.store.closed
+	p.mu.RUnlock()
+	if closed {
+		return errClosed
+	}
+	// The keys of rows begin with a letter.
+	if err := p.store.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
+		return storeError("compact", err)
+	}
+	return nil
+}
+
 // Run folds the log until ctx ends (nil) or something fails. What is folded is
 // queryable at once and durable at the next checkpoint; the log covers the rest.
 func (p *Projection) Run(ctx context.Context) error {

@@ -171,8 +171,8 @@ func (p *population) partly(push string, seed int) []call {
 }
 
 // grow publishes to the ledger in dir and returns what its store takes after a
-// restart, and by how much its log grew. The restart writes out what Pebble holds
-// twice while it runs: its own log of writes.
+// restart with every row in it once, and by how much its log grew. The restart writes
+// out what Pebble holds twice while it runs: its own log of writes.
 func (d *disk) grow(ctx context.Context, dir string, calls []call) (store, log float64, err error) {
 	r, err := openRig(ctx, dir, d.b.c.Clock, 1)
 	if err != nil {
@@ -189,6 +189,9 @@ func (d *disk) grow(ctx context.Context, dir string, calls []call) (store, log f
 		return 0, 0, err
 	}
 	after, err := r.log.Info(ctx)
+	if err == nil {
+		err = r.projection.Compact(ctx)
+	}
 	size := r.settled(ctx)
 	return float64(size), float64(after.Bytes - before.Bytes), errors.Join(err, r.close())
 }
@@ -201,8 +204,8 @@ const (
 	settleLooks = 300
 )
 
-// settled returns the size of the store once it does not change: while files are
-// being merged, the old and the new ones both count.
+// settled returns the size of the store once it does not change: files that were
+// merged go a while after the new ones are there, and count until then.
 func (r *rig) settled(ctx context.Context) uint64 {
 	t := time.NewTicker(settleEvery)
 	defer t.Stop()
