@@ -119,7 +119,7 @@ func newRoot(o *globalOptions) *cobra.Command {
 		newNotificationCommand(o), newDeviceCommand(o), newUserCommand(o), newGateCommand(o))
 	add("recalls", "Recalls:", newPreviewCommand(o), newCreateCommand(o), newListCommand(o), newGetCommand(o),
 		newWatchCommand(o), newDevicesCommand(o), newAbortCommand(o), newRedriveCommand(o))
-	add("operate", "Operate:", newCheckCommand(o), newPositionsCommand(o), newProjectionCommand(o), newPartitionsCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
+	add("operate", "Operate:", newCheckCommand(o), newPositionsCommand(o), newProjectionCommand(o), newPartitionsCommand(o), newNodesCommand(o), newQuarantineCommand(o), newDeadLettersCommand(o),
 		newBackupCommand(o), newRestoreCommand(o), newChannelsCommand(o), newDeviceCredentialCommand(o), newFacadeCommand(o),
 		newBenchCommand(o), newVersionCommand(o))
 	add("analyse", "Analyse:", newEventsCommand(o), newExportCommand(o), newVerifyCommand(o), newWhatIfCommand(o), newStatsCommand(o))

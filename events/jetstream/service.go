@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"strconv"
 	"sync"
@@ -22,7 +23,9 @@ type Service struct {
 	// Name and Version are shown to whoever asks what is there. A version that
 	// is no semantic one is shown among the metadata instead.
 	Name, Version string
-	Endpoints     []Endpoint
+	// Metadata is shown beside them.
+	Metadata  map[string]string
+	Endpoints []Endpoint
 	// Slots is how many requests are answered at once; more are refused with
 	// CallBusy. Default 256.
 	Slots  int
@@ -105,9 +108,12 @@ type serving struct {
 // not hold up the next; so the processing time it shows is that of handing over.
 func (s *Service) Run(ctx context.Context) error {
 	r := &serving{s: s, slots: make(chan struct{}, cmp.Or(s.Slots, callSlots))}
-	version, metadata := s.Version, map[string]string(nil)
+	version, metadata := s.Version, maps.Clone(s.Metadata)
 	if !semantic.MatchString(version) {
-		version, metadata = "0.0.0", map[string]string{"version": s.Version}
+		if metadata == nil {
+			metadata = map[string]string{}
+		}
+		version, metadata["version"] = "0.0.0", s.Version
 	}
 	m, err := micro.AddService(s.Conn, micro.Config{
 		Name: s.Name, Version: version, Metadata: metadata, QueueGroup: s.Name, ErrorHandler: r.failed,

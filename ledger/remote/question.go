@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/recall-ledger/recall-ledger/channels"
@@ -15,6 +17,9 @@ import (
 
 // Name is what the service is listed under.
 const Name = "recall-ledger"
+
+// NodeName is the service's metadata that names the node, as its leases do.
+const NodeName = "node"
 
 // wire is the version of questions and answers. It is raised whenever a type they
 // carry gets another meaning or a field that a decision needs, so that nodes of
@@ -75,8 +80,26 @@ type answer struct {
 	Result json.RawMessage `json:"result"`
 }
 
+// queryRoot is what the subjects of all partitions begin with.
+const queryRoot = "recall.query."
+
+// Served returns the partitions that are answered for at an instance's subjects, in
+// order.
+func Served(subjects []string) []int {
+	var list []int
+	for _, s := range subjects {
+		rest, ok := strings.CutPrefix(s, queryRoot)
+		text, _, _ := strings.Cut(rest, ".")
+		if p, err := strconv.Atoi(text); ok && err == nil && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // queryGroup and commandGroup are what the subjects of a partition begin with.
-func queryGroup(part int) string   { return "recall.query." + strconv.Itoa(part) }
+func queryGroup(part int) string   { return queryRoot + strconv.Itoa(part) }
 func commandGroup(part int) string { return "recall.command." + strconv.Itoa(part) }
 
 // bad is a request that cannot be read.

@@ -50,7 +50,7 @@ func NewServer(c ServerConfig) *Server {
 
 // Run answers until ctx ends (nil).
 func (s *Server) Run(ctx context.Context) error {
-	service := jetstream.Service{Conn: s.c.Conn, Name: Name, Version: s.c.Version, Slots: slots, Logger: s.c.Logger}
+	service := jetstream.Service{Conn: s.c.Conn, Name: Name, Version: s.c.Version, Metadata: map[string]string{NodeName: s.c.Node}, Slots: slots, Logger: s.c.Logger}
 	for _, p := range s.c.Parts {
 		if p.Local == nil {
 			return fmt.Errorf("partition %d is not this node's to serve", p.Number())
