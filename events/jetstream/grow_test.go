@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/embedded/clustertest"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 )
 
@@ -177,5 +179,36 @@ func TestGrownUnreadable(t *testing.T) {
 		if _, err := jetstream.OpenAll(ctx, c, 0); err == nil || !strings.Contains(err.Error(), "recall-ledger-grown") {
 			t.Errorf("a log that says %s: %v", bad, err)
 		}
+	}
+}
+
+// TestClusterGrow: a log of three replicas grows as one of one does.
+func TestClusterGrow(t *testing.T) {
+	t.Parallel()
+	k := clustertest.Start(t, clustertest.Config{})
+	conn := dial(t, k)
+	ctx, cancel := context.WithTimeout(t.Context(), clustertest.Patience)
+	defer cancel()
+	c := jetstream.Config{Conn: conn, Settings: three}
+	c.Settings.MaxBytes = 30 * million
+	logs, err := jetstream.OpenAll(ctx, c, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := events.Record{Subject: events.Subject(1, "shop", events.PushSent, "p", ""), Data: []byte("{}")}
+	if _, err := logs[1].Append(ctx, []events.Record{r}); err != nil {
+		t.Fatal(err)
+	}
+	c.Settings.MaxBytes = 20 * million
+	g, err := jetstream.Grow(ctx, c, 3)
+	if err != nil || g.Ends.String() != "0-0,1-1" {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	logs, err = jetstream.OpenAll(ctx, c, 0)
+	if err != nil || len(logs) != 3 {
+		t.Fatalf("%d partitions, %v", len(logs), err)
+	}
+	if end, err := logs[1].End(ctx); err != nil || end.Seq != 1 {
+		t.Errorf("partition 1 ends at %s, %v", end, err)
 	}
 }
