@@ -45,7 +45,7 @@ func (p *Projection) lookAhead(app, channel string) {
 	n := len(s.hashes)
 	a.asked, a.ends = slices.Grow(a.asked[:0], n)[:n], slices.Grow(a.ends[:0], n)[:n]
 	clear(a.asked)
-	if find(rows, d, d.n, s.hashes, s.misses, a.ends) != nil {
+	if find(rows, d, d.n, s.hashes, s.misses, a.ends, s.fresh) != nil {
 		return
 	}
 	for _, i := range s.misses {
@@ -68,14 +68,18 @@ func (p *Projection) dictionary(app, channel string) *dictionary {
 
 // find asks the store for some of the devices hashed, of a dictionary of n, and puts
 // their ordinals plus one into ends, 0 where it has none. It sorts which.
-func find(rows pebble.Reader, d *dictionary, n uint32, hashes []tokenHash, which []int, ends []uint32) error {
+//
+// fresh says that many may be new: then the filters of the lowest level are asked as
+// well, which know it without a block. For who is known they only cost, and more
+// than the block where the cache cannot hold them: a filter is read whole.
+func find(rows pebble.Reader, d *dictionary, n uint32, hashes []tokenHash, which []int, ends []uint32, fresh bool) error {
 	if len(which) == 0 {
 		return nil
 	}
 	// In the order of the keys, so that neighbours share their blocks.
 	slices.SortFunc(which, func(a, b int) int { return hashes[a].compare(&hashes[b]) })
 	prefix := newKey(rowDevice).u32(d.app).u8(d.ch)
-	it, err := rows.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefix.end(), UseL6Filters: true})
+	it, err := rows.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefix.end(), UseL6Filters: fresh})
 	if err != nil {
 		return storeError("look for devices", err)
 	}
@@ -145,7 +149,7 @@ func (p *Projection) locate(app, channel string, tokens []string) (located, erro
 		return l, err
 	}
 	defer rows.close()
-	return l, find(rows, d, n, hashes, misses, l.ends)
+	return l, find(rows, d, n, hashes, misses, l.ends, false)
 }
 
 // ordinal returns the ordinal of the i-th device, for readers. mu is held: who was not

@@ -30,7 +30,9 @@ type devices struct {
 	ends   []uint32
 	misses []int
 	ahead  ahead
-	seen   uint32
+	// fresh is true when many of the devices hashed may be new.
+	fresh bool
+	seen  uint32
 }
 
 const (
@@ -106,7 +108,7 @@ func decodeEnd(b []byte, n uint32) (uint32, error) {
 
 // hash hashes the devices that are to be looked for next.
 func (s *devices) hash(tokens []string) {
-	s.hashes, s.ahead.d = s.hashes[:0], nil
+	s.hashes, s.ahead.d, s.fresh = s.hashes[:0], nil, false
 	for _, t := range tokens {
 		s.hashes = append(s.hashes, hashToken(t))
 	}
@@ -285,7 +287,7 @@ func (s *devices) fetch(d *dictionary) error {
 			s.ends[i] = d.table.set(h, s.ahead.ends[i])
 		}
 	}
-	if err := find(s.store.db, d, d.n, s.hashes, rest, s.ends); err != nil {
+	if err := find(s.store.db, d, d.n, s.hashes, rest, s.ends, s.fresh); err != nil {
 		return err
 	}
 	for _, i := range rest {

@@ -81,6 +81,7 @@ func (p *Projection) read(m events.Message) (*events.Event, error) {
 	switch d := e.Data.(type) {
 	case *events.Fact:
 		p.devices.hash(d.Devices)
+		p.devices.fresh = e.Kind == events.PushSent
 		p.lookAhead(e.App, d.Channel)
 	case *events.Command:
 		p.devices.hash(d.Devices)
