@@ -18,6 +18,9 @@ type places struct {
 	// would belong elsewhere since. All of them are kept: what a projection knows of
 	// its pushes, without their devices.
 	old []map[pushID]bool
+	// firm is where each partition ended before the end of any was asked that is
+	// walked to: what stands up to there has its causes in the walk.
+	firm map[int]events.Seq
 	// aged are the partitions whose log does not have its first events any more.
 	aged map[int]bool
 	// wanted are the pushes that overrides of other partitions put into each, nil
@@ -40,13 +43,15 @@ type successor struct {
 	// home is the partition the push belongs to, arrived its begin there.
 	home    int
 	arrived *arrival
-	// accepted is the decision, told the first command.
+	// accepted is the decision, told the first command up to firm, where the log is
+	// still written to.
 	accepted, told arrival
+	firm           events.Seq
 }
 
 func newPlaces(partitions int, grown []events.Growth) *places {
 	return &places{
-		partitions: partitions, grown: grown, old: make([]map[pushID]bool, partitions), aged: map[int]bool{},
+		partitions: partitions, grown: grown, old: make([]map[pushID]bool, partitions), firm: map[int]events.Seq{}, aged: map[int]bool{},
 		wanted: make([]map[pushID]*arrival, partitions),
 	}
 }
@@ -94,14 +99,14 @@ func (p *places) accept(app string, d *events.Requested, m events.Message) *succ
 	}
 	home := homes[0]
 	s := &successor{push: pushID{app, strings.Clone(d.Replacement.Push)}, recall: strings.Clone(d.Recall), home: home, accepted: arrival{m.Position, m.Time}}
-	s.arrived = p.wanted[home][s.push]
+	s.arrived, s.firm = p.wanted[home][s.push], p.firm[m.Partition]
 	p.successors = append(p.successors, s)
 	return s
 }
 
 // tell notes the first command of the override.
 func (s *successor) tell(m events.Message) {
-	if s != nil && s.told.stored.IsZero() {
+	if s != nil && s.told.stored.IsZero() && m.Seq <= s.firm {
 		s.told = arrival{m.Position, m.Time}
 	}
 }

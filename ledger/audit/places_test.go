@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/recall-ledger/recall-ledger/events"
+	"github.com/recall-ledger/recall-ledger/events/logtest"
 	"github.com/recall-ledger/recall-ledger/events/memlog"
 )
 
@@ -258,6 +260,58 @@ func TestPartitionsGrown(t *testing.T) {
 		}
 		if at != c.at {
 			t.Errorf("%s: the violation is at %s, want %s", name, at, c.at)
+		}
+	}
+}
+
+// busy is a log that is written to once its end was asked for the nth time.
+type busy struct {
+	events.Log
+	nth   int
+	write func()
+}
+
+func (b *busy) Info(ctx context.Context) (events.Info, error) {
+	i, err := b.Log.Info(ctx)
+	if b.nth--; b.nth == 0 {
+		b.write()
+	}
+	return i, err
+}
+
+// TestPartitionsInUse: while a log is written to, an override whose new push came
+// after the end of that partition was asked is no violation.
+func TestPartitionsInUse(t *testing.T) {
+	old, successor := pushIn(2, 0), pushIn(0, 0)
+	told := issued("r", "d1")
+	told.data.(*events.Command).Action, told.data.(*events.Command).Replacement = "override", successor
+	for nth := range 4 {
+		var logs []events.Log
+		put := func(partition int, push string, s step) {
+			t.Helper()
+			e := &events.Event{Header: events.Header{Kind: s.kind, App: "a", Push: push, Time: deadline.Add(-time.Minute)}, Data: s.data}
+			logtest.Append(t, logs[partition], e)
+		}
+		for i := range several {
+			logs = append(logs, memlog.New(memlog.Config{Partition: i, Now: func() time.Time { return deadline.Add(-time.Minute) }}))
+		}
+		put(0, pushIn(0, 1), fact(events.PushSent, "d1"))
+		put(2, old, fact(events.PushSent, "d1"))
+		asked := &busy{Log: logs[0], nth: nth + 1, write: func() {
+			put(2, old, step{events.RecallRequested, &events.Requested{
+				Recall: "r", Action: "override", Deadline: deadline, Replacement: &events.Replacement{Push: successor, Title: "new"},
+			}})
+			put(0, successor, step{events.PushCreated, &events.Created{Title: "new", Slot: "s", Replaces: old, Audience: events.Audience{Kind: "all"}}})
+			put(2, old, told)
+		}}
+		reports, err := WalkAll(t.Context(), []events.Log{asked, logs[1], logs[2]}, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range reports {
+			if r.Worst != nil {
+				t.Errorf("written to after %d looks at its end: partition %d: %+v", nth+1, i, r.Worst)
+			}
 		}
 	}
 }

@@ -56,6 +56,16 @@ func WalkAll(ctx context.Context, logs []events.Log, c Config) ([]*Report, error
 func walkLogs(ctx context.Context, c Config, logs []events.Log, p *places) ([]*Report, error) {
 	walks := make([]*walk, len(logs))
 	var total, done uint64
+	// Of a log in use the ends are asked twice: a command that is walked to must not be
+	// told of as one without the new push it needs, because that partition was asked
+	// before.
+	for _, log := range logs {
+		info, err := log.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.firm[log.Partition()] = info.Last
+	}
 	for i, log := range logs {
 		info, err := log.Info(ctx)
 		if err != nil {
