@@ -39,10 +39,9 @@ accepts that. What was restored is read and compared with the anchors.
 
 The server gives the log a new identity, so projections do not belong to it: a
 node refuses to start until its projection folders, which are named at the end,
-are deleted, and then folds them anew. With one copy every event is fsynced by
-itself, which takes its time; of a single machine a copy of a stopped node's
-folder is the quicker backup. The limits of a log are fixed when it is made:
---max-bytes and --max-age make it with others.`,
+are deleted, and then folds them anew. NATS servers with one copy of the log fsync
+every event by itself, which takes its time. The limits of a log are fixed when it
+is made: --max-bytes and --max-age make it with others.`,
 		Example: `  recall restore --data /var/lib/recall monday.backup --anchors monday.anchors
   recall restore --nats-context recall-admin --replicas 3 monday.backup`,
 		Args: arguments("FILE"),
