@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -95,16 +94,8 @@ func checkFolder(dir string) error {
 	if err := writable(dir); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDONLY, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err := node.Folder(dir).CheckLock(); err != nil {
 		return fmt.Errorf("data: %w", err)
-	}
-	defer f.Close()
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
-		return fmt.Errorf("data: %w: a node runs on %s", node.ErrLocked, dir)
 	}
 	return nil
 }

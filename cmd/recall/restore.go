@@ -13,6 +13,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/audit"
+	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
 
 // restoreFlags are the flags of recall restore.
@@ -116,7 +117,11 @@ func (o *globalOptions) restore(ctx context.Context, cmd *cobra.Command, f *rest
 	case err != nil:
 		return err
 	}
-	a := restored{Logs: b.logs, Lost: lost, Checked: r.checked, Projections: projectionsIn(c.node.Data)}
+	projections, err := node.Folder(c.node.Data).Projections()
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	a := restored{Logs: b.logs, Lost: lost, Checked: r.checked, Projections: projections}
 	a.Settings = limits.flags(len(b.logs))
 	p := o.printer(cmd)
 	return p.value(a, func() error { return p.restored(&a, external(c)) })
@@ -196,7 +201,7 @@ func (p *printer) restored(a *restored, cluster bool) error {
 	p.note("Start nodes with %s.", a.Settings)
 	switch {
 	case cluster:
-		p.note("The log has a new identity. On every node delete the folders %s in its data folder first: the node refuses to start with them, and rebuilds them.", projectionFolders)
+		p.note("The log has a new identity. On every node delete the folders projection* in its data folder first: the node refuses to start with them, and rebuilds them.")
 	case len(a.Projections) > 0:
 		p.note("The log has a new identity. First delete %s: the node refuses to start with it, and rebuilds it.", strings.Join(a.Projections, " "))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/recall-ledger/recall-ledger/events/embedded"
 	"github.com/recall-ledger/recall-ledger/events/jetstream"
 	"github.com/recall-ledger/recall-ledger/ledger/audit"
+	"github.com/recall-ledger/recall-ledger/ledger/node"
 )
 
 // restoring is a restore under way.
@@ -33,12 +34,13 @@ const restoringFolder = "log.restoring"
 // toFolder makes the log of a node that is stopped, beside its place, and moves it
 // there when it is whole.
 func (r *restoring) toFolder(ctx context.Context, data string) (err error) {
-	place, made := filepath.Join(data, logFolder), filepath.Join(data, restoringFolder)
+	folder := node.Folder(data)
+	place, made := folder.Log(), filepath.Join(data, restoringFolder)
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
 	s := &store{name: storeName(r.cmd)}
-	if s.lock, err = lockData(data); err != nil {
+	if s.lock, err = folder.Lock(); err != nil {
 		return offlineProblem(err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()

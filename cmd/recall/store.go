@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,13 +73,13 @@ func openStore(c *serveConfig, cmd *cobra.Command) (*store, error) {
 		}
 		return s, nil
 	}
-	data := c.node.Data
-	if missing(filepath.Join(data, logFolder)) {
+	data := node.Folder(c.node.Data)
+	if missing(data.Log()) {
 		return nil, exitf(exitNotFound, "there is no log in %s; name the node's folder with --data, or its configuration with --config", data)
 	}
 	var err error
-	if s.lock, err = lockData(data); err == nil {
-		err = s.start(embedded.Config{Dir: filepath.Join(data, logFolder)})
+	if s.lock, err = data.Lock(); err == nil {
+		err = s.start(embedded.Config{Dir: data.Log()})
 	}
 	if err != nil {
 		return nil, errors.Join(offlineProblem(err), s.close())
@@ -150,43 +147,6 @@ func (s *store) stop() {
 		s.server.Stop()
 		s.server = nil
 	}
-}
-
-// The folders in the data folder of a node, as package node has them.
-const (
-	logFolder         = "log"
-	projectionFolders = "projection*"
-	lockFile          = "lock"
-)
-
-// lockData takes a data folder as a node does, and so keeps one from starting: two
-// servers on one log would ruin it. The folder must be there.
-func lockData(data string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(data, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the data folder: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: a node runs on %s; stop it first", node.ErrLocked, data), file.Close())
-	}
-	return file, nil
-}
-
-// projectionFolder is that of a partition's projection, as package node has it.
-func projectionFolder(data string, partition int) string {
-	if partition == 0 {
-		return filepath.Join(data, "projection")
-	}
-	return filepath.Join(data, fmt.Sprintf("projection-%d", partition))
-}
-
-// projectionsIn are the folders of the projections that a data folder holds.
-func projectionsIn(data string) []string {
-	list, err := filepath.Glob(filepath.Join(data, projectionFolders))
-	if err != nil {
-		return nil // the pattern is fixed; a name with a bracket in it matches nothing
-	}
-	return list
 }
 
 // missing reports whether a file or folder is not there.

@@ -135,7 +135,7 @@ func (f *verifyFlags) walk(ctx context.Context, s *store, c *serveConfig, known 
 		Grown: grown, Anchors: known, Progress: m.count,
 		Rebuild: func(ctx context.Context, log events.Log) (*audit.Rebuild, error) {
 			n := log.Partition()
-			live := projectionFolder(c.node.Data, n)
+			live := node.Folder(c.node.Data).Projection(n)
 			switch {
 			case skip != "":
 				skipped[n] = skip
@@ -178,7 +178,7 @@ func (f *verifyFlags) skip(s *store, c *serveConfig) (string, error) {
 	case c.from["data"] == "default":
 		return "--data names no folder of a node that is stopped", nil
 	}
-	lock, err := lockData(c.node.Data)
+	lock, err := node.Folder(c.node.Data).Lock()
 	if errors.Is(err, node.ErrLocked) {
 		return "a node runs on " + c.node.Data, nil
 	}

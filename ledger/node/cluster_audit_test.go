@@ -360,7 +360,7 @@ func auditProjections(t *testing.T, logs []*jetstream.Log, members []*member) {
 		want := digestOf(t, l, t.TempDir())
 		for _, m := range members {
 			conf := m.config.config()
-			if got := digestOf(t, l, conf.projectionDir(l.Partition())); got != want {
+			if got := digestOf(t, l, conf.folder().Projection(l.Partition())); got != want {
 				t.Errorf("L3: the projection of partition %d at %s has digest %s, folded anew it is %s", l.Partition(), m.config.ID, got, want)
 			}
 		}

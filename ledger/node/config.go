@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -348,7 +347,8 @@ func (c *Config) keys() []api.Key {
 	return list
 }
 
-func (c *Config) logDir() string { return filepath.Join(c.Data, "log") }
+// folder is the data folder.
+func (c *Config) folder() Folder { return Folder(c.Data) }
 
 // newID makes ids that sort by time.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

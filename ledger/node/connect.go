@@ -17,7 +17,7 @@ func (n *Node) connect(ctx context.Context) error {
 	if n.c.NATS.external() {
 		return n.connectExternal(ctx)
 	}
-	c := embedded.Config{Dir: n.c.logDir(), Logger: n.c.Logger, MaxStore: n.c.Log.MaxBytes + n.c.Log.MaxBytes/8}
+	c := embedded.Config{Dir: n.c.folder().Log(), Logger: n.c.Logger, MaxStore: n.c.Log.MaxBytes + n.c.Log.MaxBytes/8}
 	if d := n.c.Devices; d.Listen != "" {
 		l := &embedded.DeviceListener{Address: d.Listen, Authenticate: func(user, password string) (embedded.Grant, bool) {
 			g, ok := n.secrets.Verify(user, password)

@@ -17,7 +17,7 @@ import (
 // projection is the configuration of the projection of one of count partitions.
 func (c *Config) projection(log events.Log, count int) projections.Config {
 	return projections.Config{
-		Dir: c.projectionDir(log.Partition()), Log: log, Logger: c.Logger, Keep: c.Log.MaxAge,
+		Dir: c.folder().Projection(log.Partition()), Log: log, Logger: c.Logger, Keep: c.Log.MaxAge,
 		// What is configured is for all of them.
 		Memory: c.Memory.Pushes / count, Cache: c.Memory.Cache / int64(count),
 		Dictionaries: c.Memory.Dictionaries / count,

@@ -81,7 +81,10 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 
 func (n *Node) open(ctx context.Context) error {
 	var err error
-	if n.lock, err = lock(n.c.Data); err != nil {
+	if err := os.MkdirAll(n.c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if n.lock, err = n.c.folder().Lock(); err != nil {
 		return err
 	}
 	if n.emitters, err = n.c.emitters(n.clients); err != nil {

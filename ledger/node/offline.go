@@ -23,7 +23,7 @@ func OpenOffline(ctx context.Context, c Config) (*Offline, error) {
 		return nil, err
 	}
 	if !c.NATS.external() {
-		if _, err := os.Stat(c.logDir()); err != nil {
+		if _, err := os.Stat(c.folder().Log()); err != nil {
 			return nil, fmt.Errorf("there is no log in %s: %w", c.Data, err)
 		}
 	}
@@ -39,7 +39,10 @@ func OpenOffline(ctx context.Context, c Config) (*Offline, error) {
 func (o *Offline) open(ctx context.Context) error {
 	var err error
 	n := o.n
-	if n.lock, err = lock(n.c.Data); err != nil {
+	if err := os.MkdirAll(n.c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	if n.lock, err = n.c.folder().Lock(); err != nil {
 		return err
 	}
 	if err := n.connect(ctx); err != nil {
@@ -58,7 +61,7 @@ func (o *Offline) Logs() []events.Log {
 }
 
 // Projection is the folder of a partition's projection; it may not be there.
-func (o *Offline) Projection(partition int) string { return o.n.c.projectionDir(partition) }
+func (o *Offline) Projection(partition int) string { return o.n.c.folder().Projection(partition) }
 
 // Close gives the data back.
 func (o *Offline) Close() error { return o.n.close() }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -143,11 +142,3 @@ func (n *Node) openLogs(ctx context.Context) error {
 
 // logLimit is how many bytes the log of one partition may take.
 func (n *Node) logLimit() int64 { return n.c.Log.MaxBytes / int64(len(n.logs)) }
-
-// projectionDir is where the projection of a partition lives.
-func (c *Config) projectionDir(partition int) string {
-	if partition == 0 {
-		return filepath.Join(c.Data, "projection")
-	}
-	return filepath.Join(c.Data, fmt.Sprintf("projection-%d", partition))
-}

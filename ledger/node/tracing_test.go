@@ -138,7 +138,7 @@ func TestTraceThroughTheLog(t *testing.T) {
 	}
 	stop()
 
-	if err := os.RemoveAll(conf.projectionDir(0)); err != nil {
+	if err := os.RemoveAll(conf.folder().Projection(0)); err != nil {
 		t.Fatal(err)
 	}
 	there := noter{channels.Accepted, make(chan trace.SpanContext, 1)}
