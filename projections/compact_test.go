@@ -23,8 +23,13 @@ func TestCompact(t *testing.T) {
 	}
 	f.fact(events.ClickClicked, "p", "fcm", token(0))
 	f.catchUp(p)
-	if err := p.Compact(t.Context()); err != nil {
-		t.Fatal(err)
+	size, err := p.Compact(t.Context())
+	if err != nil || size == 0 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	again, err := p.Compact(t.Context())
+	if err != nil || again != size {
+		t.Errorf("%d bytes, and again %d, %v", size, again, err)
 	}
 	m := p.store.db.Metrics()
 	if upper := m.Levels[0].Sublevels; upper != 0 {
@@ -32,7 +37,7 @@ func TestCompact(t *testing.T) {
 	}
 	compare(t, p, f.model(0))
 	closeNow(t, p)
-	if err := p.Compact(t.Context()); !errors.Is(err, errClosed) {
+	if _, err := p.Compact(t.Context()); !errors.Is(err, errClosed) {
 		t.Errorf("Compact after Close = %v", err)
 	}
 }

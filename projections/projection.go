@@ -248,11 +248,11 @@ func (p *Projection) Close() error {
 }
 
 // Compact writes a checkpoint and then the whole store anew, so that every row stands
-// in it once: what the store takes on disk is afterwards what its rows need. No
-// checkpoint is written meanwhile.
-func (p *Projection) Compact(ctx context.Context) error {
+// in it once, and returns how many bytes its tables have then. No checkpoint is
+// written meanwhile.
+func (p *Projection) Compact(ctx context.Context) (uint64, error) {
 	if err := p.Checkpoint(); err != nil {
-		return err
+		return 0, err
 	}
 	p.checkpointing.Lock()
 	defer p.checkpointing.Unlock()
@@ -260,13 +260,14 @@ func (p *Projection) Compact(ctx context.Context) error {
 	closed := p.store.closed
 	p.mu.RUnlock()
 	if closed {
-		return errClosed
+		return 0, errClosed
 	}
 	// The keys of rows begin with a letter.
 	if err := p.store.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
-		return storeError("compact", err)
+		return 0, storeError("compact", err)
 	}
-	return nil
+	total := p.store.db.Metrics().Total()
+	return uint64(total.TablesSize), nil
 }
 
 // Run folds the log until ctx ends (nil) or something fails. What is folded is
