@@ -72,6 +72,31 @@ func TestGrow(t *testing.T) {
 	}
 }
 
+// TestGrowFromOne: a log of one partition, whose stream says nothing of partitions,
+// grows as any other.
+func TestGrowFromOne(t *testing.T) {
+	s := start(t, t.TempDir())
+	ctx := testContext(t)
+	c := jetstream.Config{Conn: s.conn}
+	logs, err := jetstream.OpenAll(ctx, c, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := events.Record{Subject: events.Subject(0, "shop", events.PushSent, "p", ""), Data: []byte("{}")}
+	if _, err := logs[0].Append(ctx, []events.Record{r}); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := jetstream.Grow(ctx, c, 2); err != nil || g.Partitions != 1 || g.Ends.String() != "0-1" {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	if logs, err = jetstream.OpenAll(ctx, c, 0); err != nil || len(logs) != 2 {
+		t.Fatalf("%d partitions, %v", len(logs), err)
+	}
+	if grown, err := logs[0].Grown(); err != nil || len(grown) != 1 || grown[0].Partitions != 1 {
+		t.Errorf("grown %+v, %v", grown, err)
+	}
+}
+
 // TestGrowRefused: what cannot grow stays as it is.
 func TestGrowRefused(t *testing.T) {
 	s := start(t, t.TempDir())
