@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func TestSecondNodeIsRefused(t *testing.T) {
 	c := testConfig(t)
 	_, _, stop := start(t, c)
 	_, err := Start(context.Background(), c)
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "process id") {
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d works on ", os.Getpid())) {
 		t.Fatalf("a second node on the folder: got %v, want ErrLocked naming the process", err)
 	}
 	stop()
