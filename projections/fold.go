@@ -360,7 +360,7 @@ func (p *Projection) foldKey(a *app, k *events.Key, m events.Message) error {
 	}
 	row := claimKey(a.no, k.Key)
 	if v, err := p.store.get(row); err != nil || v != nil {
-		return err // the first claim stands; a fenced append cannot give a second
+		return err // the first claim stands; later ones are of who carries out a command
 	}
 	b, err := json.Marshal(storedKey{Key: *k, Seq: m.Seq})
 	if err != nil { // plain fields always marshal

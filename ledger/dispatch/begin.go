@@ -78,18 +78,10 @@ func (c *claim) end(ctx context.Context, begun events.Seq) error {
 }
 
 func (c *claim) put(ctx context.Context, who string, on events.Seq) (events.Seq, error) {
-	e := &events.Event{
-		Header: events.Header{Kind: events.KeyClaimed, App: c.app, Push: c.push, Time: c.w.c.Clock()},
-		Data:   &events.Key{Key: c.key, Fingerprint: who},
-	}
-	if err := events.Check(e); err != nil {
-		return 0, fmt.Errorf("claim the calls of a command: %w", err)
-	}
-	data, err := events.Encode(e)
+	record, err := events.Claim(c.w.c.Log.Partition(), c.app, c.push, c.key, who, c.w.c.Clock(), on)
 	if err != nil {
 		return 0, fmt.Errorf("claim the calls of a command: %w", err)
 	}
-	record := events.Record{Subject: c.subject(), Data: data, Fenced: true, Expect: on}
 	pos, err := c.w.c.Log.Append(ctx, []events.Record{record})
 	if err != nil {
 		return 0, fmt.Errorf("claim the calls of a command: %w", err)

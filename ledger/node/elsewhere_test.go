@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/recall-ledger/recall-ledger/channels"
 	"github.com/recall-ledger/recall-ledger/channels/scripted"
@@ -21,25 +18,14 @@ import (
 // everything for both. Without the other node what is here goes on, and the rest
 // is refused by name.
 func TestNodePartitions(t *testing.T) {
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
-		JetStreamMaxStore: 256 << 30, JetStreamMaxMemory: 1 << 20, MaxPayload: 2 << 20,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
+	url := natsServer(t)
 	double := scripted.New(scripted.Config{})
 	var nodes [2]*Node
 	var clients [2]*api.Client
 	var stops [2]func()
 	for i := range nodes {
 		c := testConfig(t)
-		c.NATS.URL, c.NATS.AcceptUnsynced, c.Log.Partitions = s.ClientURL(), true, 2
+		c.NATS.URL, c.NATS.AcceptUnsynced, c.Log.Partitions = url, true, 2
 		c.Node.ID, c.Node.Partitions = fmt.Sprintf("n%d", i), fmt.Sprint(i)
 		c.Emitters = map[string]channels.Emitter{"fcm": double}
 		nodes[i], clients[i], stops[i] = start(t, c)
@@ -109,7 +95,7 @@ func TestNodePartitions(t *testing.T) {
 		t.Error("all pushes are of one partition")
 	}
 	c := testConfig(t)
-	c.NATS.URL, c.NATS.AcceptUnsynced, c.Node.Partitions = s.ClientURL(), true, "2"
+	c.NATS.URL, c.NATS.AcceptUnsynced, c.Node.Partitions = url, true, "2"
 	if _, err := Start(context.Background(), c); err == nil || !strings.Contains(err.Error(), `node.partitions: "2" names partition 2; there are at most 2`) {
 		t.Errorf("a partition that is not there: %v", err)
 	}

@@ -343,40 +343,9 @@ func auditCalls(t *testing.T, dir string, h *history) {
 
 // auditProjection compares the projection that lived through the kills with
 // one folded anew.
-func auditProjection(t *testing.T, dir string, l events.Log) {
+func auditProjection(t *testing.T, dir string, l *jetstream.Log) {
 	t.Helper()
-	ctx := context.Background()
-	end, err := l.End(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := func(dir string) string {
-		p, err := projections.Open(ctx, projections.Config{Dir: dir, Log: l})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		var run sync.WaitGroup
-		run.Go(func() {
-			if err := p.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		if err := p.Wait(ctx, end.Seq); err != nil {
-			t.Error(err)
-		}
-		cancel()
-		run.Wait()
-		sum, err := p.Digest()
-		if err != nil {
-			t.Error(err)
-		}
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		return sum
-	}
-	lived, rebuilt := digest(filepath.Join(dir, "data", "projection")), digest(t.TempDir())
+	lived, rebuilt := digestOf(t, l, filepath.Join(dir, "data", "projection")), digestOf(t, l, t.TempDir())
 	if lived != rebuilt {
 		t.Errorf("L3: the projection that was killed has digest %s, a rebuilt one %s", lived, rebuilt)
 	}

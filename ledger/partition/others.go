@@ -112,18 +112,10 @@ const maxClaims = 5
 
 // claim puts a key on the log for whoever comes first and returns who that is.
 func claim(ctx context.Context, home *Part, app, push, key, fingerprint string, now time.Time) (string, error) {
-	e := &events.Event{
-		Header: events.Header{Kind: events.KeyClaimed, App: app, Push: push, Time: now},
-		Data:   &events.Key{Key: key, Fingerprint: fingerprint},
-	}
-	if err := events.Check(e); err != nil {
-		return "", err
-	}
-	data, err := events.Encode(e)
+	r, err := events.Claim(home.Number(), app, push, key, fingerprint, now, 0)
 	if err != nil {
 		return "", err
 	}
-	r := events.Record{Subject: events.KeySubject(home.Number(), app, key), Data: data, Fenced: true}
 	for range maxClaims {
 		// Most keys are free, so it is tried before it is looked.
 		_, err := home.Log.Append(ctx, []events.Record{r})
